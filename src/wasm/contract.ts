@@ -9,8 +9,11 @@ export type ValueType = "i32" | "i64" | "f32" | "f64";
 type Base = {
   /** The module imports wasi_snapshot_preview1 and gets the preview 1 host. */
   readonly wasi: boolean;
-  /** The export to run once on a fresh instance before the call, such as "_initialize"; absent when there is none. */
-  readonly initialize?: string;
+  /**
+   * The exports ()->() to run once on a fresh instance before the call, in this order: "_initialize", then
+   * "wizer.initialize", as Wizer runs them. Absent when there is none.
+   */
+  readonly initialize?: readonly string[];
 };
 
 /** One of the ways in and out of a guest. */
