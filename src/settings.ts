@@ -3,8 +3,8 @@
  *
  *   key of Config: setting(kind, variable, default, what it is)
  *
- * Units end the keys; null is "not set". Limits are in PULL_ as reference/oci.md 2.9 reasons them: above what honest
- * images need, below what hurts the process.
+ * Units end the keys; null is "not set". Every default that bounds something lies above what honest images and guests
+ * need and below what hurts the process.
  */
 import { z } from "zod";
 import * as kind from "./setting.ts";
@@ -25,7 +25,7 @@ const registriesOrNetworks = kind.list(
 const mirrors = kind.pairs("pairs such as docker.io=127.0.0.1:5000", new RegExp(`^${registry}=${registry}$`));
 const address = kind.text(
   "an IP address or a host name",
-  /^(?:[0-9A-Fa-f:.]+|[0-9A-Za-z](?:[0-9A-Za-z.-]*[A-Za-z])?)$/,
+  /^(?:[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|\d+\.\d+\.\d+\.\d+|(?![\d.]+$)[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?)$/,
 );
 const credentials = kind.path("a docker config.json, or search, or none", ["search", "none"]);
 

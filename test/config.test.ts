@@ -76,6 +76,7 @@ describe("readConfig()", () => {
     ["WASMGATE_MAX_BODY", "lots", "a size in bytes"],
     ["WASMGATE_DATA_DIR", "", "the path of a folder"],
     ["WASMGATE_HOST", "http://0.0.0.0", "an IP address or a host name"],
+    ["WASMGATE_HOST", "10.0.1", "an IP address or a host name"],
     ["WASMGATE_LOG_LEVEL", "loud", "one of error, warn, info, debug"],
     ["WASMGATE_ALLOW_UNAUTHENTICATED", "yes please", "1 or true, 0 or false"],
     ["WASMGATE_ALLOWED_REGISTRIES", "https://ghcr.io", "registries such as ghcr.io"],
@@ -148,7 +149,7 @@ describe("readConfig()", () => {
     expect(sentence).toContain("enableServiceLinks: false");
   });
 
-  test.each(["0.0.0.0", "::", "192.168.1.2", "gateway.test"])("refuses to listen on %s without users", (host) => {
+  test.each(["0.0.0.0", "::", "192.168.1.2", "gateway-0"])("refuses to listen on %s without users", (host) => {
     const [sentence] = problemsOf({ WASMGATE_HOST: host });
     expect(sentence).toMatch(/^WASMGATE_HOST is .*WASMGATE_AUTH_FILE.*WASMGATE_ALLOW_UNAUTHENTICATED=1/);
     expect(readConfig({ WASMGATE_HOST: host, WASMGATE_AUTH_FILE: "users.json" }).host).toBe(host);
