@@ -131,6 +131,12 @@ export function list(takes: string, entry: RegExp, least: number): Kind<readonly
   };
 }
 
+/** As `list` with one entry at least, or `*`, which is null. */
+export function listOrAll(takes: string, entry: RegExp): Kind<readonly string[] | null> {
+  const entries = list(takes, entry, 1);
+  return { takes: `* for all, or ${entries.takes}`, read: (given) => (given === "*" ? null : entries.read(given)) };
+}
+
 /** NAME=VALUE entries between commas, no name twice. */
 export function pairs(takes: string, entry: RegExp): Kind<Readonly<Record<string, string>>> {
   const entries = list(takes, entry, 0);

@@ -16,7 +16,7 @@ const network = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.
 
 const hosts = kind.list("host names or addresses, each with a port or without", new RegExp(`^${registry}$`), 0);
 const registries = kind.list("registries such as ghcr.io or 127.0.0.1:5000", new RegExp(`^${registry}$`), 0);
-const registriesOrAll = kind.list("* for all, or registries such as ghcr.io", new RegExp(`^(?:\\*|${registry})$`), 1);
+const registriesOrAll = kind.listOrAll("registries such as ghcr.io", new RegExp(`^${registry}$`));
 const registriesOrNetworks = kind.list(
   "registries such as 10.1.2.3:5000 or networks such as 10.0.0.0/8",
   new RegExp(`^(?:${registry}|${network})$`),
@@ -28,6 +28,7 @@ const address = kind.text(
   /^(?:[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|\d+\.\d+\.\d+\.\d+|(?![\d.]+$)[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?)$/,
 );
 const credentials = kind.path("a docker config.json, or search, or none", ["search", "none"]);
+const anyTimeout = kind.duration("10ms", "1h");
 
 const server = {
   host: setting(address, "WASMGATE_HOST", "127.0.0.1", "Address to listen on"),
@@ -82,7 +83,7 @@ const calls = {
   moduleMaxFunctions: setting(
     kind.count(1, 1_000_000),
     "WASMGATE_MODULE_MAX_FUNCTIONS",
-    "100000",
+    "200000",
     "Functions in a module",
   ),
   moduleMaxLocals: setting(
@@ -137,18 +138,30 @@ const pulling = {
   ),
 };
 
-/** Bounds on what a registry may make us do; keys of Config's `pull`. */
+/** Bounds on what a registry may make us do; keys of Config's `pull`, which are those of oci's PullLimits. */
 export const pull = {
   manifestBytes: setting(kind.size("1Ki", "64Mi"), "WASMGATE_PULL_MAX_MANIFEST", "4Mi", "A manifest or an index"),
   configBytes: setting(kind.size("1Ki", "64Mi"), "WASMGATE_PULL_MAX_CONFIG", "1Mi", "An image's config"),
   tokenBytes: setting(kind.size("1Ki", "1Mi"), "WASMGATE_PULL_MAX_TOKEN", "128Ki", "A token server's answer"),
   errorBytes: setting(kind.size("1Ki", "1Mi"), "WASMGATE_PULL_MAX_ERROR", "64Ki", "What is read of a refusal"),
-  indexEntries: setting(kind.count(1, 10_000), "WASMGATE_PULL_MAX_INDEX_ENTRIES", "256", "Entries of an index"),
-  indexDepth: setting(kind.count(0, 8), "WASMGATE_PULL_MAX_INDEX_DEPTH", "2", "Indexes within indexes"),
+  inlineDataBytes: setting(kind.size("0", "1Mi"), "WASMGATE_PULL_MAX_INLINE_DATA", "64Ki", "A descriptor's own data"),
+  indexEntries: setting(
+    kind.count(1, 10_000),
+    "WASMGATE_PULL_MAX_INDEX_ENTRIES",
+    "256",
+    "Entries of an index, layers of a manifest",
+  ),
+  indexDepth: setting(kind.count(1, 8), "WASMGATE_PULL_MAX_INDEX_DEPTH", "2", "Indexes within indexes"),
   layerBytes: setting(kind.size("1Ki", "4Gi"), "WASMGATE_PULL_MAX_LAYER", "64Mi", "A layer as it is sent"),
-  unpackedBytes: setting(kind.size("1Ki", "16Gi"), "WASMGATE_PULL_MAX_UNPACKED", "256Mi", "A layer when unpacked"),
+  decompressedBytes: setting(
+    kind.size("1Ki", "16Gi"),
+    "WASMGATE_PULL_MAX_DECOMPRESSED",
+    "256Mi",
+    "A layer once decompressed",
+  ),
   moduleBytes: setting(kind.size("8", "1Gi"), "WASMGATE_PULL_MAX_MODULE", "64Mi", "A module's file"),
   tarEntries: setting(kind.count(1, 1_000_000), "WASMGATE_PULL_MAX_TAR_ENTRIES", "1024", "Files in a layer"),
+  tarHeaderBytes: setting(kind.size("1Ki", "4Mi"), "WASMGATE_PULL_MAX_TAR_HEADER", "64Ki", "A file's name in a layer"),
   zstdWindowLog: setting(
     kind.count(10, 31),
     "WASMGATE_PULL_MAX_ZSTD_WINDOW_LOG",
@@ -156,33 +169,26 @@ export const pull = {
     "Binary logarithm of the memory that a zstd layer may ask for",
   ),
   redirects: setting(kind.count(0, 20), "WASMGATE_PULL_MAX_REDIRECTS", "5", "Redirects followed for one request"),
-  retries: setting(kind.count(0, 20), "WASMGATE_PULL_MAX_RETRIES", "5", "Times one request is tried again"),
-  parallel: setting(kind.count(1, 64), "WASMGATE_PULL_PARALLEL", "4", "Pulls at a time; the others wait"),
-  connectTimeoutMs: setting(
-    kind.duration("100ms", "5m"),
-    "WASMGATE_PULL_CONNECT_TIMEOUT",
-    "10s",
-    "Until a connection stands",
-  ),
-  headersTimeoutMs: setting(
-    kind.duration("100ms", "5m"),
-    "WASMGATE_PULL_HEADERS_TIMEOUT",
+  connectTimeoutMs: setting(anyTimeout, "WASMGATE_PULL_CONNECT_TIMEOUT", "10s", "Until a connection stands"),
+  headersTimeoutMs: setting(anyTimeout, "WASMGATE_PULL_HEADERS_TIMEOUT", "30s", "Until an answer begins"),
+  idleTimeoutMs: setting(anyTimeout, "WASMGATE_PULL_IDLE_TIMEOUT", "30s", "Silence within an answer"),
+  documentTimeoutMs: setting(
+    anyTimeout,
+    "WASMGATE_PULL_DOCUMENT_TIMEOUT",
     "30s",
-    "Until an answer begins",
+    "A manifest, config or token, all tries together",
   ),
-  bodyTimeoutMs: setting(
-    kind.duration("100ms", "5m"),
-    "WASMGATE_PULL_BODY_TIMEOUT",
-    "30s",
-    "Between two pieces of an answer",
+  pullTimeoutMs: setting(anyTimeout, "WASMGATE_PULL_TIMEOUT", "5m", "One image's layer, all tries together"),
+  attempts: setting(kind.count(1, 20), "WASMGATE_PULL_MAX_ATTEMPTS", "5", "Tries of one request, the first included"),
+  retryBaseMs: setting(anyTimeout, "WASMGATE_PULL_RETRY_PAUSE", "250ms", "Before the second try; doubles each time"),
+  retryCapMs: setting(anyTimeout, "WASMGATE_PULL_MAX_RETRY_PAUSE", "10s", "Where that doubling ends"),
+  retryAfterCapMs: setting(
+    anyTimeout,
+    "WASMGATE_PULL_MAX_RETRY_AFTER",
+    "1m",
+    "The longest wait that a registry may ask for; beyond it the pull fails",
   ),
-  manifestTimeoutMs: setting(
-    kind.duration("100ms", "10m"),
-    "WASMGATE_PULL_MANIFEST_TIMEOUT",
-    "30s",
-    "A manifest or config, all tries together",
-  ),
-  timeoutMs: setting(kind.duration("1s", "1h"), "WASMGATE_PULL_TIMEOUT", "5m", "A whole pull"),
+  parallelPulls: setting(kind.count(1, 64), "WASMGATE_PULL_PARALLEL", "4", "Pulls at a time; the others wait"),
 };
 
 /** All others; keys of Config itself. */

@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { defaultPullLimits } from "../src/oci/limits.ts";
+import { defaultModuleLimits } from "../src/wasm/limits.ts";
 import { ConfigError, configTable, readConfig } from "../src/config.ts";
 
 describe("readConfig()", () => {
@@ -17,18 +19,23 @@ describe("readConfig()", () => {
       maxStderrBytes: 64 * 2 ** 10,
       authFile: null,
       allowUnauthenticated: false,
-      allowedRegistries: ["*"],
+      allowedRegistries: null,
       registryMirrors: {},
       registryConfigFiles: [],
-      pull: { layerBytes: 64 * 2 ** 20, timeoutMs: 300_000, parallel: 4, indexDepth: 2 },
     });
+  });
+
+  test("has the defaults of those who keep the bounds, each as a setting", () => {
+    const config = readConfig({});
+    expect(config.pull).toEqual(defaultPullLimits);
+    expect(config.moduleMaxFunctions).toBe(defaultModuleLimits.functions);
+    expect(config.moduleMaxLocals).toBe(defaultModuleLimits.localsPerFunction);
   });
 
   test("freezes what it returns, inside too", () => {
     const config = readConfig({ WASMGATE_REGISTRY_MIRRORS: "docker.io=127.0.0.1:5000" });
-    for (const part of [config, config.pull, config.registryMirrors, config.allowedHosts, config.registryConfigFiles]) {
-      expect(Object.isFrozen(part)).toBe(true);
-    }
+    const parts = [config, config.pull, config.registryMirrors, config.allowedHosts, config.registryConfigFiles];
+    expect(parts.filter((part) => !Object.isFrozen(part))).toEqual([]);
   });
 
   test("accepts every default when it is spelled out", () => {
@@ -81,10 +88,11 @@ describe("readConfig()", () => {
     ["WASMGATE_ALLOW_UNAUTHENTICATED", "yes please", "1 or true, 0 or false"],
     ["WASMGATE_ALLOWED_REGISTRIES", "https://ghcr.io", "registries such as ghcr.io"],
     ["WASMGATE_ALLOWED_REGISTRIES", "", "registries such as ghcr.io"],
+    ["WASMGATE_ALLOWED_REGISTRIES", "ghcr.io,*", "registries such as ghcr.io"],
     ["WASMGATE_INSECURE_REGISTRIES", "10.0.0.0/8;10.1.0.0/16", "networks such as 10.0.0.0/8"],
     ["WASMGATE_REGISTRY_MIRRORS", "docker.io", "pairs such as docker.io=127.0.0.1:5000"],
     ["WASMGATE_REGISTRY_MIRRORS", "docker.io=a.test,docker.io=b.test", "pairs such as"],
-    ["WASMGATE_PULL_MAX_INDEX_DEPTH", "-1", "a whole number from 0 to 8"],
+    ["WASMGATE_PULL_MAX_INDEX_DEPTH", "-1", "a whole number from 1 to 8"],
   ])("refuses %s=%j with its name, what came and what it takes", (name, text, takes) => {
     const [sentence, ...others] = problemsOf({ [name]: text });
     expect(others).toEqual([]);
