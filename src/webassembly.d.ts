@@ -47,6 +47,7 @@ declare namespace WebAssembly {
   }
 
   class Tag {
+    #type: unknown;
     constructor(type: { parameters: ValueType[] });
   }
 
