@@ -1,0 +1,59 @@
+# Everything a person or a machine does with this folder; `make help` lists it.
+# What must stop well is exec'ed as node itself: npm neither forwards nor survives SIGTERM.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+# npm's Node 26 and tools come before the system's.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+MODULES := node_modules/.package-lock.json
+TEXT_SAMPLE := experiments/application/gcd/build/gcd.wasm
+SCRIPT_SAMPLE := functions/authentication-assemblyscript/build/authentication.wasm
+
+apps: $(MODULES) ## builds WasmEngine's samples, in experiments/application, and says what is missing for the others
+functions: $(MODULES) ## builds the same contracts in other languages, in functions, likewise
+-include experiments/application/build.mk functions/build.mk
+
+help: ## lists what make can do here
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+run: $(MODULES) ## starts the gateway, deploys samples from a registry, invokes them, keeps serving
+	@.ci/packages docker-registry libatomic1
+	@$(MAKE) --no-print-directory $(TEXT_SAMPLE) $(SCRIPT_SAMPLE)
+	@exec node experiments/demonstration/run.ts $(SCRIPT_SAMPLE) $(TEXT_SAMPLE)
+
+test: $(MODULES) tools ## runs all tests; ARGS="test/oci --watch" goes to jest
+	@NODE_OPTIONS=--experimental-vm-modules exec node node_modules/jest/bin/jest.js $(ARGS)
+
+check: static test ## types, lint, format and tests: what must be green before a commit
+
+static: $(MODULES) ## types, lint and format only
+	tsc
+	eslint --max-warnings 0 .
+	prettier --check --log-level warn .
+
+format: $(MODULES) ## rewrites the sources as the formatter wants them
+	prettier --write --log-level warn .
+
+bench: $(MODULES) ## measures; see benches/README.md
+	@for bench in $(wildcard benches/*.ts); do node $$bench $(ARGS) || exit; done
+
+tools: ## installs the Debian packages that samples and tests use, if it may
+	@.ci/packages
+
+BASE ?=
+IMAGE ?= wasmgate:dev
+image: ## builds the container image with docker or buildah; BASE=… IMAGE=… BUILD_FLAGS=…
+	@.ci/image "$(IMAGE)" $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS)
+
+clean: clean-apps clean-functions ## removes what was built; npm's packages and what was deployed to ./data stay
+	rm -rf coverage dist
+
+# No package needs its install script. Debian's npm 9 then links no programs either: that is what rebuild is for.
+$(MODULES): package-lock.json
+	@echo "Installing npm packages (Node 26 among them; a minute, once)"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npm rebuild --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: help run test check static format bench tools image clean apps functions
