@@ -1,0 +1,5 @@
+//! The smallest WASI command.
+
+fn main() {
+    println!("Hello, Budda!");
+}
