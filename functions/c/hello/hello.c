@@ -1,0 +1,6 @@
+/* The smallest WASI command, with wasi-libc. */
+#include <stdio.h>
+
+int main(void) {
+  return puts("Hello, Budda!") == EOF;
+}

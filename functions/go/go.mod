@@ -1,0 +1,3 @@
+module wasmgate.example/functions
+
+go 1.24
