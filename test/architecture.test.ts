@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "calls.ts": ["store", "wasm", "runtime", ...facts],
   access: facts,
   oci: facts,
-  store: facts,
+  store: ["wasm/contract.ts", ...facts],
   runtime: ["wasm", ...facts],
   wasm: facts,
   "config.ts": ["settings.ts", "setting.ts"],
