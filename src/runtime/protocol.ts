@@ -7,6 +7,7 @@
  */
 import type { Digest } from "../digest.ts";
 import type { Contract } from "../wasm/contract.ts";
+import type { MemoryImport } from "../wasm/rewrite.ts";
 
 /** A WebAssembly number; i64 is always a bigint, so that nothing is rounded. */
 export type Value = number | bigint;
@@ -76,3 +77,18 @@ export type Outcome = {
       readonly message: string;
     }
 );
+
+/** A compiled module and what it wants from the host. */
+export type LoadedModule = {
+  readonly module: WebAssembly.Module;
+  readonly memories: readonly MemoryImport[];
+};
+
+/** What a thread is sent at once: calls to make in order, and the modules that they name by position. */
+export type Batch = {
+  readonly modules: readonly LoadedModule[];
+  readonly calls: readonly { readonly call: Call; readonly module: number }[];
+};
+
+/** What a thread answers, as soon as a call has ended. */
+export type Ended = { readonly callId: number; readonly outcome: Outcome; readonly runMs: number };
