@@ -8,11 +8,11 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MODULES := node_modules/.package-lock.json
 TEXT_SAMPLE := experiments/application/gcd/build/gcd.wasm
-SCRIPT_SAMPLE := functions/authentication-assemblyscript/build/authentication.wasm
+SCRIPT_SAMPLE := functions/assemblyscript/authentication/build/authentication.wasm
 
 apps: $(MODULES) ## builds WasmEngine's samples, in experiments/application, and says what is missing for the others
 functions: $(MODULES) ## builds the same contracts in other languages, in functions, likewise
--include experiments/application/build.mk functions/build.mk
+include experiments/application/build.mk functions/build.mk
 
 help: ## lists what make can do here
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
