@@ -1,0 +1,109 @@
+/**
+ * `make run`: the whole way of a function, for someone who sees Wasmgate for the first time.
+ *
+ *   gateway starts -> registry starts -> modules are pushed as images -> deployed and invoked by the HTTP API -> serving
+ *
+ * Whatever fails after the gateway has started is said in a sentence, and the gateway keeps serving: it is the product,
+ * the rest is decoration. Its settings are those of the environment, read by the gateway's own schema.
+ */
+import { existsSync } from "node:fs";
+import { ConfigError, readConfig } from "../../src/config.ts";
+import { answers, Children } from "./children.ts";
+import { anyFreePort, isFree, push, startRegistry } from "./registry.ts";
+
+type Sample = { readonly name: string; readonly image: string; readonly module: string; readonly args: string };
+
+const [script = "", text = ""] = process.argv.slice(2);
+const authenticationArgs = '{"arg_uri": "yes", "arg_body": "yes", "arg_secret": "12345"}';
+const samples: readonly Sample[] = [
+  { name: "authentication", image: "authentication-wasm:v4", module: script, args: authenticationArgs },
+  { name: "gcd", image: "gcd-wasm:v1", module: text, args: "[1071, 462]" },
+];
+
+const children = new Children();
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (stopping) children.kill();
+    stopping = true;
+    void children.stop();
+  });
+}
+
+try {
+  process.exitCode = await demonstrate();
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  say(error.message);
+  process.exitCode = 78;
+} finally {
+  await children.stop();
+}
+
+/** Returns the exit code of the gateway, once it has ended. */
+async function demonstrate(): Promise<number> {
+  const config = readConfig();
+  const host = ["0.0.0.0", "::"].includes(config.host) ? "127.0.0.1" : config.host;
+  const port = config.port === 0 ? await anyFreePort() : config.port;
+  if (port !== "off" && !(await isFree(config.host, port))) {
+    say(`Port ${port} of ${config.host} is taken. Choose another: WASMGATE_PORT=${port + 1} make run`);
+    return 1;
+  }
+  const env = { ...process.env, WASMGATE_PORT: String(port) };
+  const ended = children.start(process.execPath, ["src/start.js"], { env, quiet: false });
+  const gateway = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (port !== "off" && (await answers(`http://${gateway}/readyz`, ended)) && !stopping) {
+    say(`\n  The gateway serves http://${gateway} and keeps its functions in ${config.dataDir}`);
+    await deploySamples(gateway, config.authFile !== null).catch((error: unknown) => {
+      if (!stopping) say(`  The demonstration failed: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    if (!stopping) say("  Ctrl-C stops it.\n");
+  }
+  const exitCode = await ended;
+  if (!stopping) say(`The gateway ended with exit code ${exitCode}.`);
+  return exitCode;
+}
+
+async function deploySamples(gateway: string, locked: boolean): Promise<void> {
+  if (locked) {
+    say("  WASMGATE_AUTH_FILE is set, so deploying takes a user: nothing is demonstrated.");
+    return;
+  }
+  const registry = await startRegistry(children);
+  if (registry === undefined) {
+    say("  No registry: docker-registry is not installed (Debian: sudo apt-get install docker-registry),");
+    say("  so there is nothing to deploy from here. The README deploys from a registry of your own.");
+    return;
+  }
+  say(`  A registry serves http://${registry} until this ends (Debian's docker-registry)\n`);
+  for (const sample of samples.filter(({ module }) => existsSync(module))) {
+    const image = await push(registry, sample.image, sample.module);
+    const deploy = JSON.stringify({ function_name: sample.name, function_image: image, update: true });
+    say(`  deploy ${image}\n    ${await post(gateway, "deploy", deploy)}`);
+    say(`  invoke ${sample.name} ${sample.args}\n    ${await post(gateway, "invoke", invocation(sample))}\n`);
+  }
+  printNext(gateway);
+}
+
+function printNext(gateway: string): void {
+  const send = (path: string, body: string): string => `  curl -X POST ${gateway}/function/${path} -d '${body}'`;
+  say("Next, in another terminal:\n");
+  say(`  curl ${gateway}/function/list`);
+  for (const sample of samples) say(send("invoke", invocation(sample)));
+  say(send("query", '{"function_name": "authentication"}'));
+  say(send("delete", '{"function_name": "gcd"}'));
+  say(`  curl ${gateway}/metrics\n`);
+}
+
+function invocation(sample: Sample): string {
+  return `{"function_name": "${sample.name}", "args": ${sample.args}}`;
+}
+
+async function post(gateway: string, path: string, body: string): Promise<string> {
+  const response = await fetch(`http://${gateway}/function/${path}`, { method: "POST", body });
+  return (await response.text()).trimEnd();
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
