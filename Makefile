@@ -19,7 +19,7 @@ help: ## lists what make can do here
 
 run: $(MODULES) ## starts the gateway, deploys samples from a registry, invokes them, keeps serving
 	@.ci/packages docker-registry libatomic1
-	@$(MAKE) --no-print-directory $(TEXT_SAMPLE) $(SCRIPT_SAMPLE)
+	@$(MAKE) -s $(TEXT_SAMPLE) $(SCRIPT_SAMPLE)
 	@exec node experiments/demonstration/run.ts $(SCRIPT_SAMPLE) $(TEXT_SAMPLE)
 
 test: $(MODULES) tools ## runs all tests; ARGS="test/oci --watch" goes to jest
