@@ -68,6 +68,11 @@ export class OpenFolder extends OpenDirectory {
     return { ret: wasi.ERRNO_SUCCESS, prestat: wasi.Prestat.dir(this.#mountedAt) };
   }
 
+  /** Makes a folder where there is nothing; the shim's own says so too where there is something. */
+  override path_create_directory(path: string): number {
+    return this.path_open(0, path, wasi.OFLAGS_CREAT | wasi.OFLAGS_DIRECTORY | wasi.OFLAGS_EXCL, 0n, 0n, 0).ret;
+  }
+
   /** Lists the folder's entries from a cookie on: 0 and 1 are "." and "..", then the names in their order. */
   *list(cookie: bigint): Generator<wasi.Dirent> {
     const entries: (readonly [string, Inode])[] = [[".", this.dir], ["..", this.dir], ...this.dir.contents];
@@ -77,7 +82,7 @@ export class OpenFolder extends OpenDirectory {
     }
   }
 
-  /** Gives a file or folder another name, taking the place of what had it. The shim's own loses it when that fails. */
+  /** Gives a file or folder another name, taking the place of what had it. The shim would lose it when that fails. */
   rename(oldPath: string, target: OpenFolder, newPath: string): number {
     const { ret, inode_obj: node } = this.path_lookup(oldPath, 0);
     if (node === null) return ret;

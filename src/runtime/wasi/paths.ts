@@ -44,7 +44,7 @@ export function paths(host: Host) {
   };
 }
 
-function openPath({ memory, descriptors }: Host) {
+function openPath(host: Host) {
   return (
     descriptor: number,
     lookup: number,
@@ -56,6 +56,7 @@ function openPath({ memory, descriptors }: Host) {
     flags: number,
     result: number,
   ): number => {
+    const { memory, descriptors } = host;
     const fd = descriptors.find(descriptor);
     if (fd === undefined) return wasi.ERRNO_BADF;
     const path = readPath(memory, at, length);
