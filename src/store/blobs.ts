@@ -18,7 +18,7 @@ import { errorCode, fileMode, makeFolder, openDataFolder, orStorageFull, syncFol
 import { FileIngest, type Committed, type Ingest } from "./ingest.ts";
 import { placeLink, removeLink, sweepLinks } from "./links.ts";
 import { Quota } from "./quota.ts";
-import { holds, ownFiles, readWhole, sizeOf, unreadable } from "./stored-file.ts";
+import { holds, isSameFile, ownFiles, readWhole, sizeOf, unreadable } from "./stored-file.ts";
 
 export type { Committed, Ingest } from "./ingest.ts";
 
@@ -115,6 +115,11 @@ export class Blobs {
       const message = `expected the file of ${digest} in the data folder, it is missing`;
       throw new GatewayError("MODULE_UNAVAILABLE", message, { cause: error });
     }
+  }
+
+  /** Tells whether a name is that of the very file of a blob; false where link() had to copy. */
+  async isLinked(digest: Digest, path: string): Promise<boolean> {
+    return isSameFile(this.path(digest), this.#inside(path));
   }
 
   /** Removes a name that link() made, and its folder when nothing else is in it; no error when it is gone already. */

@@ -80,3 +80,9 @@ async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>
     await handle.close();
   }
 }
+
+/** Tells whether two names are the same file's; a symbolic link is nobody's but its own. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([one, other].map((path) => unless(["ENOENT", "ENOTDIR"], lstat(path))));
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
+}

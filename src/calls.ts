@@ -1,0 +1,76 @@
+/**
+ * From what was asked to a Call, and from its Outcome to bytes or an error: the two ends of invoking, without the way.
+ */
+import type { Arguments } from "./arguments.ts";
+import { GatewayError } from "./errors.ts";
+import * as jsonPointer from "./runtime/abi/json-pointer.ts";
+import * as scalars from "./runtime/abi/scalars.ts";
+import * as wasiCommand from "./runtime/abi/wasi-command.ts";
+import type { Call, CallLimits, Input, Outcome } from "./runtime/protocol.ts";
+import type { FunctionRecord } from "./store/catalog.ts";
+import type { Contract } from "./wasm/contract.ts";
+
+/** Bounds that a deploy sets for its function, or an invoke for its call; what is absent is as the gateway has it. */
+export type Limits = { readonly memoryBytes?: number; readonly timeoutMs?: number };
+
+/** Bytes of a WebAssembly page. */
+const pageBytes = 65_536;
+
+/**
+ * Lowers limits to those asked for.
+ * @throws {GatewayError} INVALID_REQUEST when more is asked for than there is
+ */
+export function limitsOf(base: CallLimits, asked: Limits): CallLimits {
+  const { memoryBytes = base.memoryPages * pageBytes, timeoutMs = base.timeoutMs } = asked;
+  const memoryPages = Math.floor(memoryBytes / pageBytes);
+  if (memoryPages > base.memoryPages) {
+    const message = `limits.memory may be at most ${base.memoryPages * pageBytes} bytes here, got ${memoryBytes}`;
+    throw new GatewayError("INVALID_REQUEST", message);
+  }
+  if (timeoutMs > base.timeoutMs) {
+    throw new GatewayError(
+      "INVALID_REQUEST",
+      `limits.timeout may be at most ${base.timeoutMs}ms here, got ${timeoutMs}ms`,
+    );
+  }
+  return { ...base, memoryPages, timeoutMs };
+}
+
+/** Makes a function's call. @throws {GatewayError} INVALID_REQUEST when its contract cannot take the arguments */
+export function callOf(record: FunctionRecord, args: Arguments, limits: CallLimits): Omit<Call, "id"> {
+  const { moduleDigest: module, contract } = record;
+  const env = Object.entries(record.env).map(([name, value]) => `${name}=${value}`);
+  return { module, contract, input: inputOf(args, contract), env, limits };
+}
+
+function inputOf(args: Arguments, contract: Contract): Input {
+  switch (contract.kind) {
+    case "json-pointer":
+      return jsonPointer.input(args, contract);
+    case "scalars":
+      return scalars.input(args, contract);
+    case "wasi-command":
+      return wasiCommand.input(args, contract);
+  }
+}
+
+/** Reads a call's result. @throws {GatewayError} the guest's family, saying which function and how it failed */
+export function outputOf({ name, contract }: Pick<FunctionRecord, "name" | "contract">, outcome: Outcome): Uint8Array {
+  switch (outcome.kind) {
+    case "returned":
+      return resultOf(contract, outcome.output);
+    case "exited":
+      if (outcome.exitCode === 0) return resultOf(contract, outcome.output);
+      throw new GatewayError("GUEST_EXIT", `function ${name} exited with code ${outcome.exitCode}`);
+    case "trapped":
+      throw new GatewayError("GUEST_TRAP", `function ${name} trapped: ${outcome.message}`);
+    case "overran":
+      throw new GatewayError("GUEST_TIMEOUT", `function ${name} ran longer than ${outcome.timeoutMs} ms`);
+    case "refused":
+      throw new GatewayError(outcome.code, `function ${name}: ${outcome.message}`);
+  }
+}
+
+function resultOf(contract: Contract, output: Uint8Array): Uint8Array {
+  return contract.kind === "wasi-command" ? wasiCommand.stripNewline(output) : output;
+}

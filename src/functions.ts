@@ -1,0 +1,275 @@
+/**
+ * The product: functions that are deployed, listed, removed and invoked. The only file where pulling, the catalog, the
+ * module's facts and the guest threads meet; it knows no HTTP.
+ *
+ * Order is what keeps promises: a function's bytes are on disk before its row, its row before the answer. A crash in
+ * between leaves files that nobody names, which the next start sweeps.
+ */
+import type { Arguments } from "./arguments.ts";
+import { GatewayError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { parseReference, type Reference } from "./oci/reference.ts";
+import type { Pulled, Pulls } from "./pulls.ts";
+import { callOf, limitsOf, outputOf, type Limits } from "./calls.ts";
+import type { Modules } from "./runtime/modules.ts";
+import type { Pool } from "./runtime/pool.ts";
+import type { Call, CallLimits, LoadedModule, Outcome } from "./runtime/protocol.ts";
+import type { Blobs } from "./store/blobs.ts";
+import type { Catalog, FunctionRecord } from "./store/catalog.ts";
+import { functionFile } from "./store/links.ts";
+import { Turns } from "./turns.ts";
+import { chooseContract, type Contract } from "./wasm/contract.ts";
+
+export type { FunctionRecord } from "./store/catalog.ts";
+
+/** The namespace of whoever names none. */
+export const defaultNamespace = "openfaas-fn";
+
+/** A function to deploy. Names and maps have been checked by the dialect. */
+export type DeployRequest = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: Reference;
+  readonly wasiCap: boolean;
+  readonly exportName?: string;
+  readonly limits: Limits;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Replace a function of this name, if there is one, instead of refusing. */
+  readonly update: boolean;
+};
+
+/** A call to make. */
+export type InvokeRequest = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly args: Arguments;
+  readonly limits: Limits;
+};
+
+/** What functions are made of. */
+export type FunctionsOptions = {
+  readonly dataDir: string;
+  readonly catalog: Pick<Catalog, "find" | "list" | "moduleDigests" | "put" | "remove">;
+  readonly blobs: Pick<Blobs, "path" | "has" | "isLinked" | "link" | "unlink" | "sweep" | "sweepLinks">;
+  readonly pulls: Pick<Pulls, "pull" | "collect">;
+  readonly modules: Pick<Modules, "find" | "load">;
+  readonly pool: Pick<Pool, "run">;
+  readonly log: Pick<Log, "info" | "warn">;
+  /** Most that a function may ask for, and what it gets when it asks for nothing. */
+  readonly limits: CallLimits;
+  readonly metrics: Pick<Metrics, "countCall">;
+};
+
+/** The deployed functions. */
+export class Functions {
+  readonly #options: FunctionsOptions;
+  readonly #turns = new Turns();
+  #closed = false;
+
+  constructor(options: FunctionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Deploys a function: durable, and callable, when this resolves. Until then an older one of its name answers calls.
+   * @throws {GatewayError} FUNCTION_EXISTS, INVALID_REQUEST (limits), MODULE_UNSUPPORTED, STORAGE_FULL, SHUTTING_DOWN,
+   * and all that a pull may end with
+   */
+  async deploy(request: DeployRequest): Promise<FunctionRecord> {
+    this.#refuseWhenClosed();
+    limitsOf(this.#options.limits, request.limits);
+    return this.#turns.take(`${request.namespace}/${request.name}`, async () => {
+      const before = this.#options.catalog.find(request.name, request.namespace);
+      if (before !== undefined && !request.update) {
+        const hint = 'delete it first, or deploy with "update": true';
+        throw new GatewayError("FUNCTION_EXISTS", `function ${request.name} is already deployed; ${hint}`);
+      }
+      const pulled = await this.#options.pulls.pull(request.image);
+      try {
+        return await this.#install(recordOf(request, pulled, this.#contractFor(request, pulled), before), before);
+      } finally {
+        pulled.release();
+        await this.#options.pulls.collect(pulled.digest);
+        if (before !== undefined) await this.#options.pulls.collect(before.moduleDigest);
+      }
+    });
+  }
+
+  /** Finds a function. @throws {GatewayError} FUNCTION_NOT_FOUND */
+  get(name: string, namespace: string): FunctionRecord {
+    const record = this.#options.catalog.find(name, namespace);
+    if (record !== undefined) return record;
+    const where = namespace === defaultNamespace ? "" : ` in namespace ${namespace}`;
+    throw new GatewayError("FUNCTION_NOT_FOUND", `function ${name} is not deployed${where}`);
+  }
+
+  /** Lists the functions of a namespace, or all, oldest first. */
+  list(namespace?: string): readonly FunctionRecord[] {
+    return this.#options.catalog.list(namespace);
+  }
+
+  /** Returns the absolute path of a function's module, a hard link to its blob. */
+  localPath({ name, namespace }: Pick<FunctionRecord, "name" | "namespace">): string {
+    return functionFile(this.#options.dataDir, name, namespace);
+  }
+
+  /**
+   * Removes a function and every file that nothing else uses; calls under way end as if nothing had happened.
+   * @throws {GatewayError} FUNCTION_NOT_FOUND, SHUTTING_DOWN
+   */
+  async remove(name: string, namespace: string): Promise<FunctionRecord> {
+    this.#refuseWhenClosed();
+    return this.#turns.take(`${namespace}/${name}`, async () => {
+      const record = this.get(name, namespace);
+      await this.#options.catalog.remove(name, namespace);
+      await this.#options.blobs.unlink(this.localPath(record));
+      await this.#options.pulls.collect(record.moduleDigest);
+      return record;
+    });
+  }
+
+  /**
+   * Calls a function.
+   * @returns its result's bytes; of a WASI command its stdout without one trailing newline
+   * @throws {GatewayError} FUNCTION_NOT_FOUND, INVALID_REQUEST, the guest's family, QUEUE_FULL, QUEUE_TIMEOUT,
+   * MODULE_UNAVAILABLE
+   */
+  async invoke(request: InvokeRequest): Promise<{ readonly output: Uint8Array }> {
+    const record = this.get(request.name, request.namespace);
+    const call = callOf(record, request.args, limitsOf(limitsOf(this.#options.limits, record.limits), request.limits));
+    const loaded = this.#options.modules.find(record.moduleDigest) ?? (await this.#load(record));
+    const outcome = await this.#run(record, call, loaded);
+    this.#options.metrics.countCall(outcome.kind);
+    if (outcome.stderr !== undefined) this.#logStderr(record, outcome.stderr);
+    return { output: outputOf(record, outcome) };
+  }
+
+  /** Compiles a function's module ahead of its first call. */
+  async warm(record: FunctionRecord): Promise<void> {
+    if (this.#options.modules.find(record.moduleDigest) === undefined) await this.#load(record);
+  }
+
+  /** Refuses every deploy and removal from now on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Puts a start's files in order: sweeps what a crash left, gives each function its file's name again. Only at start. */
+  async restore(): Promise<void> {
+    const { catalog, blobs, log } = this.#options;
+    const records = catalog.list();
+    const swept = await blobs.sweep(catalog.moduleDigests());
+    const names = await blobs.sweepLinks(new Set(records.map((record) => this.localPath(record))));
+    if (swept.removedFiles + names > 0) log.info("swept what an interrupted run had left", { ...swept, names });
+    for (const record of records) {
+      const path = this.localPath(record);
+      if (await blobs.isLinked(record.moduleDigest, path)) continue;
+      if (await blobs.has(record.moduleDigest)) await blobs.link(record.moduleDigest, path);
+      else log.warn("a function's module is missing; it is pulled again when first called", nameOf(record));
+    }
+  }
+
+  async #run(record: FunctionRecord, call: Omit<Call, "id">, loaded: LoadedModule): Promise<Outcome> {
+    try {
+      return await this.#options.pool.run(`${record.namespace}/${record.name}`, call, loaded);
+    } catch (error) {
+      this.#options.metrics.countCall("rejected");
+      throw error;
+    }
+  }
+
+  async #install(record: FunctionRecord, before: FunctionRecord | undefined): Promise<FunctionRecord> {
+    const path = this.localPath(record);
+    await this.#options.blobs.link(record.moduleDigest, path);
+    try {
+      await this.#options.catalog.put(record);
+    } catch (error) {
+      if (before === undefined) await this.#options.blobs.unlink(path);
+      else await this.#options.blobs.link(before.moduleDigest, path);
+      throw error;
+    }
+    return record;
+  }
+
+  #contractFor(request: DeployRequest, { compiled: { info } }: Pulled): Contract {
+    const exportName = request.exportName === undefined ? {} : { exportName: request.exportName };
+    const contract = chooseContract(info, { functionName: request.name, wasiCap: request.wasiCap, ...exportName });
+    const limitPages = limitsOf(this.#options.limits, request.limits).memoryPages;
+    const startPages = info.memories.reduce((sum, memory) => sum + memory.minPages, 0);
+    if (startPages <= limitPages) return contract;
+    const message = `the module starts with ${startPages} pages of memory (64 KiB each), its limit is ${limitPages}`;
+    throw new GatewayError("MODULE_UNSUPPORTED", message);
+  }
+
+  /** Compiles a function's module again; a file that is missing or damaged is pulled again by digest first. */
+  async #load(record: FunctionRecord): Promise<LoadedModule> {
+    const file = { path: this.#options.blobs.path(record.moduleDigest), digest: record.moduleDigest };
+    try {
+      return (await this.#options.modules.load(file, record.moduleSizeBytes)).loaded;
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== "MODULE_UNAVAILABLE") throw error;
+      this.#options.log.warn("a function's module is pulled again", { ...nameOf(record), reason: error.message });
+      return this.#repair(record, error);
+    }
+  }
+
+  async #repair(record: FunctionRecord, damage: GatewayError): Promise<LoadedModule> {
+    let why: string;
+    try {
+      const pulled = await this.#options.pulls.pull({ ...parseReference(record.image), digest: record.imageDigest });
+      try {
+        if (pulled.digest === record.moduleDigest) {
+          await this.#options.blobs.link(record.moduleDigest, this.localPath(record));
+          return pulled.compiled.loaded;
+        }
+        why = `its image now holds module ${pulled.digest}`;
+      } finally {
+        pulled.release();
+        await this.#options.pulls.collect(pulled.digest);
+      }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      why = error.message;
+    }
+    const message = `${damage.message}, and it could not be pulled again: ${why}`;
+    throw new GatewayError("MODULE_UNAVAILABLE", message, { cause: damage });
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
+  }
+
+  #logStderr(record: FunctionRecord, stderr: Uint8Array): void {
+    this.#options.log.info("guest stderr", { ...nameOf(record), text: Buffer.from(stderr).toString("utf8") });
+  }
+}
+
+function nameOf({ namespace, name }: FunctionRecord): { namespace: string; function: string } {
+  return { namespace, function: name };
+}
+
+function recordOf(
+  request: DeployRequest,
+  pulled: Pulled,
+  contract: Contract,
+  before: FunctionRecord | undefined,
+): FunctionRecord {
+  const now = new Date().toISOString();
+  return {
+    namespace: request.namespace,
+    name: request.name,
+    image: request.image.text,
+    imageDigest: pulled.image.digest,
+    moduleDigest: pulled.digest,
+    moduleSizeBytes: pulled.sizeBytes,
+    wasiCap: request.wasiCap,
+    contract,
+    limits: request.limits,
+    env: request.env,
+    labels: request.labels,
+    createdAt: before?.createdAt ?? now,
+    updatedAt: now,
+  };
+}

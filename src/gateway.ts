@@ -1,0 +1,176 @@
+/**
+ * The composition root: constructs everything once, in order, and takes it down in the opposite one.
+ *
+ *   catalog (locks the folder) -> blobs -> swept -> compiler, pool -> registry, pulls -> functions -> listeners -> warm
+ *
+ * Nothing here decides anything about a request; what a part needs is handed to it and nothing else.
+ */
+import type { AddressInfo } from "node:net";
+import { Access } from "./access/access.ts";
+import type { Config } from "./config.ts";
+import { Functions } from "./functions.ts";
+import { Listener } from "./http/server.ts";
+import { wasmEngine } from "./http/wasmengine.ts";
+import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { DockerCredentials } from "./oci/credentials.ts";
+import { defaultPullLimits, type PullLimits } from "./oci/limits.ts";
+import { Registry } from "./oci/registry.ts";
+import { RegistryPolicy } from "./oci/registry-policy.ts";
+import { Pulls } from "./pulls.ts";
+import { Compiler } from "./runtime/compiler.ts";
+import { Modules } from "./runtime/modules.ts";
+import { Pool } from "./runtime/pool.ts";
+import type { CallLimits } from "./runtime/protocol.ts";
+import { Blobs } from "./store/blobs.ts";
+import { Catalog } from "./store/catalog.ts";
+import { defaultModuleLimits } from "./wasm/limits.ts";
+import { warmUp } from "./warm.ts";
+
+/** Compiled modules are kept up to this many bytes of source; V8's code for them is some times that. */
+const compiledBytes = 512 * 2 ** 20;
+/** How long a start may spend on compiling ahead before it says that it is ready. */
+const warmWithinMs = 10_000;
+const pageBytes = 65_536;
+
+/** A gateway that serves. */
+export type Gateway = {
+  /** Where it listens, by dialect. */
+  readonly addresses: Readonly<Record<string, AddressInfo>>;
+  /** Stops accepting, lets running calls end within the grace period, closes the store. */
+  close(): Promise<void>;
+};
+
+/** What listeners are put in front of. */
+type Core = {
+  readonly access: Access;
+  readonly metrics: Metrics;
+  readonly functions: Functions;
+  /** What is not ready, a few words each. */
+  readonly notReady: () => string[];
+};
+
+/** What takes a part down again, in the order in which the parts were made. */
+type Closers = ((graceMs: number) => Promise<void> | void)[];
+
+/**
+ * Opens the data folder, starts the threads and listens.
+ * @throws {Error} with a sentence for the operator: folder in use, port taken, users file wrong, …
+ */
+export async function openGateway(config: Config, log: Log): Promise<Gateway> {
+  const closers: Closers = [];
+  const close = async (): Promise<void> => {
+    const giveUpMs = performance.now() + config.shutdownGraceMs;
+    for (const step of closers.splice(0).reverse()) await step(Math.max(0, giveUpMs - performance.now()));
+  };
+  try {
+    const core = await openCore(config, log, closers);
+    const addresses = await listen(config, { ...core, log }, closers);
+    log.info("listening", { addresses });
+    return { addresses, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openCore(config: Config, log: Log, closers: Closers): Promise<Core> {
+  const access = await Access.open(config);
+  const metrics = new Metrics({ process: true });
+  const catalog = await Catalog.open({ dataDir: config.dataDir, log });
+  closers.push(() => catalog.close());
+  const blobs = await Blobs.open({ dataDir: config.dataDir, quotaBytes: config.storeQuotaBytes });
+  const { pool, modules } = openRuntime(config, closers);
+  const pullLimits: PullLimits = { ...defaultPullLimits, ...config.pull };
+  const registry = openRegistry(config, { limits: pullLimits, log });
+  closers.push(() => registry.close());
+  const pulls = new Pulls({ registry, blobs, modules, catalog, limits: pullLimits, metrics });
+  closers.push(() => pulls.close());
+  const limits = callLimits(config);
+  const functions = new Functions({
+    catalog,
+    blobs,
+    pulls,
+    modules,
+    pool,
+    metrics,
+    log,
+    limits,
+    dataDir: config.dataDir,
+  });
+  await functions.restore();
+  closers.push(() => functions.close());
+  await pool.start();
+  watch(metrics, pool, catalog);
+  let warm = false;
+  void warmUp(functions, { withinMs: warmWithinMs, log }).finally(() => (warm = true));
+  const notReady = (): string[] => [
+    ...(catalog.isOpen ? [] : ["the store is not open"]),
+    ...(pool.isUp ? [] : ["the guest threads are not up"]),
+    ...(warm ? [] : ["functions are being compiled"]),
+  ];
+  return { access, metrics, functions, notReady };
+}
+
+function watch(metrics: Metrics, pool: Pool, catalog: Catalog): void {
+  metrics.watch({
+    queuedCalls: () => pool.state.waiting,
+    runningCalls: () => pool.state.running,
+    threads: () => pool.state.threads,
+    functions: () => catalog.list().length,
+  });
+}
+
+function openRuntime(config: Config, closers: Closers): { readonly pool: Pool; readonly modules: Modules } {
+  const limits = {
+    ...defaultModuleLimits,
+    functions: config.moduleMaxFunctions,
+    localsPerFunction: config.moduleMaxLocals,
+  };
+  const compiler = new Compiler({ timeoutMs: config.compileTimeoutMs, limits });
+  closers.push(() => compiler.close());
+  const { workers: threads, maxQueue, queueTimeoutMs } = config;
+  const pool = new Pool({ threads, maxQueue, queueTimeoutMs });
+  closers.push((graceMs) => pool.close(graceMs));
+  return { pool, modules: new Modules({ compile: (file) => compiler.compile(file), maxBytes: compiledBytes }) };
+}
+
+async function listen(
+  config: Config,
+  core: Core & { readonly log: Log },
+  closers: Closers,
+): Promise<Gateway["addresses"]> {
+  if (config.port === "off") return {};
+  const listener = new Listener({
+    ...core,
+    dialect: wasmEngine(core.functions),
+    host: config.host,
+    port: config.port,
+    allowedHosts: config.allowedHosts,
+    bounds: { maxBodyBytes: config.maxBodyBytes },
+  });
+  const address = await listener.listen();
+  closers.push((graceMs) => listener.close(graceMs));
+  return { wasmengine: address };
+}
+
+function openRegistry(config: Config, rest: { readonly limits: PullLimits; readonly log: Log }): Registry {
+  const policy = new RegistryPolicy({
+    allowed: config.allowedRegistries ?? undefined,
+    insecure: config.insecureRegistries,
+    mirrors: config.registryMirrors,
+    skipTlsVerify: config.skipTlsVerify,
+    certsFolder: config.registryCertsDir ?? undefined,
+  });
+  const credentials = new DockerCredentials({ files: config.registryConfigFiles, log: rest.log });
+  return new Registry({ policy, credentials, ...rest });
+}
+
+function callLimits(config: Config): CallLimits {
+  return {
+    memoryPages: Math.floor(config.memoryLimitBytes / pageBytes),
+    timeoutMs: config.timeoutMs,
+    outputBytes: config.maxOutputBytes,
+    stderrBytes: config.maxStderrBytes,
+  };
+}
