@@ -84,7 +84,7 @@ export class GuestMemory {
       this.#memory.grow(missingPages);
       return true;
     } catch (failure) {
-      if (failure instanceof Error && /memory|allocation/i.test(failure.message)) return false;
+      if (Error.isError(failure) && /memory|allocation/i.test(failure.message)) return false;
       throw failure;
     }
   }

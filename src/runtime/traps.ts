@@ -27,7 +27,7 @@ export function trapped(thrown: unknown): Trapped {
   if (thrown instanceof WebAssembly.Exception) {
     return { kind: "trapped", trap: "uncaught exception", message: "the guest threw an exception that nothing caught" };
   }
-  if (!(thrown instanceof Error)) return { kind: "trapped", trap: "trap", message: "the guest trapped" };
+  if (!Error.isError(thrown)) return { kind: "trapped", trap: "trap", message: "the guest trapped" };
   const trap = thrown.name === "RuntimeError" ? ofRuntimeError(thrown.message) : ofOtherError(thrown);
   return { kind: "trapped", trap, message: trap === "trap" ? `${thrown.name}: ${thrown.message}` : thrown.message };
 }
