@@ -101,7 +101,9 @@ function invocation(sample: Sample): string {
 
 async function post(gateway: string, path: string, body: string): Promise<string> {
   const response = await fetch(`http://${gateway}/function/${path}`, { method: "POST", body });
-  return (await response.text()).trimEnd();
+  const answer = (await response.text()).trimEnd();
+  if (!response.ok) throw new Error(answer);
+  return answer;
 }
 
 function say(line: string): void {
