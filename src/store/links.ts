@@ -65,9 +65,10 @@ export async function sweepLinks(dataDir: string, used: ReadonlySet<string>): Pr
   for (const above of [dataDir, ...namespaces]) {
     for (const folder of await foldersIn(join(above, "functions"))) {
       const path = join(folder, `${basename(folder)}.wasm`);
-      if (used.has(path) || (await unless(["ENOENT"], lstat(path))) === undefined) continue;
+      if (used.has(path)) continue;
+      if ((await unless(["ENOENT"], lstat(path))) !== undefined) removed++;
+      // Also without a file: a crash between making or emptying the folder and the next step leaves it empty.
       await removeLink(path);
-      removed++;
     }
   }
   return removed;

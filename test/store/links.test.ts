@@ -97,6 +97,7 @@ describe("sweepLinks()", () => {
     const used = new Set([await place("kept"), await place("kept", "dev")]);
     await place("gone");
     await place("gone", "dev");
+    mkdirSync(join(dataDir, "functions", "empty"));
     mkdirSync(join(dataDir, "functions", "notes"));
     writeFileSync(join(dataDir, "functions", "notes", "notes.txt"), "mine");
     symlinkSync(join(dataDir, "functions", "kept"), join(dataDir, "functions", "alias"));
