@@ -8,7 +8,7 @@ import { discard, type Answer } from "./transport.ts";
 export type BodyOptions = {
   readonly limitBytes: number;
   /** What is thrown when the body is longer. */
-  readonly tooLong: "IMAGE_TOO_LARGE" | "REGISTRY_UNAVAILABLE";
+  readonly tooLong: "IMAGE_TOO_LARGE" | "DIGEST_MISMATCH" | "REGISTRY_UNAVAILABLE";
   /** Names the body in errors. */
   readonly what: string;
   readonly signal: AbortSignal;
@@ -19,10 +19,7 @@ export type BodyOptions = {
  * @throws {GatewayError} `tooLong` when it is longer than the limit, REGISTRY_UNAVAILABLE when it breaks off or is
  *   encoded otherwise than we asked for
  */
-export async function bodyOf(
-  answer: Answer,
-  options: BodyOptions,
-): Promise<Uint8Array> {
+export async function bodyOf(answer: Answer, options: BodyOptions): Promise<Uint8Array> {
   const { limitBytes, what } = options;
   const encoding = answer.header("content-encoding") ?? "identity";
   const promised = Number(answer.header("content-length") ?? 0);

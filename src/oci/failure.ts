@@ -133,7 +133,8 @@ function verbFor(status: number): string {
 
 const meanings: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed; put its CA into certs.d or list it as not to be verified",
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    "its certificate is self-signed; put its CA into certs.d or list it as not to be verified",
   ECONNREFUSED: "it refuses connections",
   ECONNRESET: "it closed the connection",
   ENOTFOUND: "no such host",

@@ -60,7 +60,7 @@ const configSchema = z.object({
     .nullish(),
   rootfs: z.object({ diff_ids: z.array(digest).nullish() }).nullish(),
   layerDigests: z.array(digest).nullish(),
-  component: z.unknown(),
+  component: z.unknown().optional(),
 });
 
 /** Points at a blob or manifest and promises its size in bytes and digest. */
@@ -109,12 +109,12 @@ export type Source = {
 
 /**
  * Reads a manifest or an index.
- * @param contentType what the registry called it, or the descriptor that led here
+ * @param called what the answer's Content-Type and the descriptor that led here call it
  * @throws {GatewayError} IMAGE_INVALID IMAGE_UNSUPPORTED IMAGE_TOO_LARGE
  */
-export function parseManifest(bytes: Uint8Array, contentType: string | undefined, source: Source): Manifest {
+export function parseManifest(bytes: Uint8Array, called: readonly (string | undefined)[], source: Source): Manifest {
   const document = jsonObject(bytes, "manifest", source.image);
-  const type = typeOf(document, contentType, source.image);
+  const type = typeOf(document, called, source.image);
   const isIndex = type === manifestTypes.ociIndex || type === manifestTypes.dockerList;
   const alien = (isIndex ? ["layers", "config", "blobs"] : ["manifests", "blobs"]).find((key) => key in document);
   if (alien !== undefined) {
@@ -153,34 +153,28 @@ export function parseConfig(bytes: Uint8Array, image: string): ImageConfig {
   };
 }
 
-/** The one type that Content-Type, mediaType and fields agree on. */
-function typeOf(document: object, contentType: string | undefined, image: string): string {
-  const sent = contentType?.split(";")[0]?.trim().toLowerCase();
-  const own = "mediaType" in document ? document.mediaType : undefined;
-  if (typeof own === "string" && sent !== undefined && isManifestType(sent) && own !== sent) {
-    throw invalid(image, `its manifest came as ${sent} but calls itself ${printable(own)}`);
-  }
-  if ("schemaVersion" in document && document.schemaVersion === 1) {
-    throw unsupported(image, "is a Docker schema 1 manifest", "push it again with a current tool");
-  }
+/** The one type that Content-Type, descriptor, mediaType and fields agree on. */
+function typeOf(document: object, called: readonly (string | undefined)[], image: string): string {
   if (!("schemaVersion" in document) || document.schemaVersion !== 2) {
+    if ("schemaVersion" in document && document.schemaVersion === 1) {
+      throw unsupported(image, "is a Docker schema 1 manifest", "push it again with a current tool");
+    }
     throw invalid(image, "expected a manifest with schemaVersion 2");
   }
-  const type = sent !== undefined && isManifestType(sent) ? sent : (own ?? guessed(document, sent));
-  if (typeof type === "string" && isManifestType(type)) return type;
-  throw unsupported(
-    image,
-    `is a ${printable(String(typeof type === "string" ? type : typeof type))}`,
-    "a manifest or index of OCI or of Docker's schema 2 works",
-  );
+  const own = "mediaType" in document && typeof document.mediaType === "string" ? document.mediaType : undefined;
+  const said = [own, ...called].flatMap((type) => type?.split(";")[0]?.trim().toLowerCase() ?? []);
+  const [type, another] = new Set(said.filter((name) => !generic.has(name)));
+  if (another !== undefined) {
+    throw invalid(image, `its manifest is called ${printable(`${type} and ${another}`)}, which is refused`);
+  }
+  if (type !== undefined && !isManifestType(type)) {
+    throw unsupported(image, `is a ${printable(type)}`, "a manifest or index of OCI or of Docker's schema 2 works");
+  }
+  return type ?? ("manifests" in document ? manifestTypes.ociIndex : manifestTypes.ociManifest);
 }
 
-/** OCI documents need not name their type; then a header that names none either leaves the fields. */
-function guessed(document: object, sent: string | undefined): string {
-  const generic = ["application/json", "application/octet-stream", "text/plain"];
-  if (sent !== undefined && !generic.includes(sent)) return sent;
-  return "manifests" in document ? manifestTypes.ociIndex : manifestTypes.ociManifest;
-}
+/** What servers write that do not know better. */
+const generic: ReadonlySet<string> = new Set(["", "application/json", "application/octet-stream", "text/plain"]);
 
 function isManifestType(type: string): boolean {
   return Object.values<string>(manifestTypes).includes(type);

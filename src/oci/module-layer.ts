@@ -27,13 +27,16 @@ const layerTypes: ReadonlySet<string> = new Set([
 ]);
 
 /** Kinds of images that people try, by the type of their config or artifact. */
-const kinds: Readonly<Record<string, string>> = {
-  "application/vnd.fermyon.spin.application.v1+config": "a Spin application, which brings components and its own host",
-  "application/vnd.cncf.helm.config.v1+json": "a Helm chart",
-  "application/vnd.cncf.helm.chart.content.v1.tar+gzip": "a Helm chart",
-  "application/vnd.dev.cosign.artifact.sig.v1+json": "a signature of an image",
-  "application/vnd.in-toto+json": "an attestation about an image",
-};
+const kinds: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "application/vnd.fermyon.spin.application.v1+config":
+      "a Spin application, which brings components and its own host",
+    "application/vnd.cncf.helm.config.v1+json": "a Helm chart",
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip": "a Helm chart",
+    "application/vnd.dev.cosign.artifact.sig.v1+json": "a signature of an image",
+    "application/vnd.in-toto+json": "an attestation about an image",
+  }),
+);
 
 const componentTypes: ReadonlySet<string> = new Set([
   "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
@@ -71,17 +74,17 @@ export function chooseLayer(
   return layer;
 }
 
-/** Refuses what a config says is a component. */
-export function refuseComponent(image: string): GatewayError {
+/** Makes the error for an image that holds a component, wherever that is seen. */
+export function componentRefusal(image: string): GatewayError {
   return unsupported(image, "holds a WebAssembly component, which is not supported; build a core module for wasip1");
 }
 
 function refuseKinds(manifest: Extract<Manifest, { kind: "image" }>, image: string): void {
   const types = [manifest.artifactType, manifest.config.mediaType, ...manifest.layers.map((layer) => layer.mediaType)];
   for (const type of types) {
-    const kind = type === undefined ? undefined : kinds[type];
+    const kind = type === undefined ? undefined : kinds.get(type);
     if (kind !== undefined) throw unsupported(image, `is ${kind}`);
-    if (type !== undefined && componentTypes.has(type)) throw refuseComponent(image);
+    if (type !== undefined && componentTypes.has(type)) throw componentRefusal(image);
   }
 }
 

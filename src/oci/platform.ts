@@ -42,7 +42,8 @@ export function choosePlatform(entries: readonly IndexEntry[], image: string): I
       `${image} holds a component (platform wasip2/wasm), which is not supported; build a core module for wasip1`,
     );
   }
-  const found = wasm ?? firstOf(usable, preferences.slice(wasmPreferences)) ?? (usable.length === 1 ? usable[0] : undefined);
+  const found =
+    wasm ?? firstOf(usable, preferences.slice(wasmPreferences)) ?? (usable.length === 1 ? usable[0] : undefined);
   if (found !== undefined) return found.entry;
   const platforms = candidates.slice(0, mostListed).map(({ platform }) => printable(platform));
   throw new GatewayError(
