@@ -16,23 +16,20 @@ export type Guest = {
   /** Its linear memory; a module of scalars may have none. */
   readonly memory?: GuestMemory;
   /** The WASI host that it imports, begun for this call and bound to the memory. */
-  readonly host?: Pick<WasiHost, "ending" | "output">;
+  readonly host?: Pick<WasiHost, "ended" | "output">;
 };
 
-/** Runs something of a guest and says how it ended; `body` makes the outcome when the guest returned to it. */
+/**
+ * Runs something of a guest and says how it ended; `body` makes the outcome when the guest returned to it. One enter()
+ * inside another changes nothing.
+ */
 export function enter(guest: Guest, body: () => Outcome): Outcome {
   try {
     const outcome = body();
-    return endingOf(guest) ?? outcome;
+    return guest.host?.ended ?? outcome;
   } catch (thrown) {
-    return endingOf(guest) ?? trapped(thrown);
+    return guest.host?.ended ?? trapped(thrown);
   }
-}
-
-/** Judges the outcome of a contract whose answer is what its export returns: an exit, even with code 0, is none. */
-export function mustReturn(outcome: Outcome): Outcome {
-  if (outcome.kind !== "exited" || outcome.exitCode !== 0) return outcome;
-  return contractBroken("the guest exited with code 0 before its export returned");
 }
 
 /** Returns an exported function. @throws {Error} when there is none, which the choice of a contract excludes */
@@ -51,10 +48,4 @@ export function contractBroken(message: string): Outcome {
 export function outputTooLarge(sizeBytes: number, limitBytes: number): Outcome {
   const message = `the guest returned ${sizeBytes} bytes, and at most ${limitBytes} are allowed`;
   return { kind: "refused", code: "GUEST_OUTPUT_TOO_LARGE", message };
-}
-
-function endingOf({ host }: Guest): Outcome | undefined {
-  const ending = host?.ending;
-  if (host === undefined || ending === undefined) return undefined;
-  return ending.kind === "exited" ? { ...ending, output: host.output() } : ending;
 }

@@ -10,7 +10,7 @@
  */
 import type { Arguments } from "../../arguments.ts";
 import type { Contract } from "../../wasm/contract.ts";
-import { contractBroken, enter, exportedFunction, type Guest, mustReturn, outputTooLarge } from "../guest.ts";
+import { contractBroken, enter, exportedFunction, type Guest, outputTooLarge } from "../guest.ts";
 import { type GuestMemory, memoryFault } from "../guest-memory.ts";
 import type { CallLimits, Input, Outcome } from "../protocol.ts";
 import { outOfMemory } from "../traps.ts";
@@ -45,7 +45,7 @@ export function callJsonPointer(
     if (answer === undefined) return contractBroken("the guest returned no pointer and length");
     return readAnswer(memory, answer, call.limits.outputBytes);
   };
-  return mustReturn(enter(guest, body));
+  return enter(guest, body);
 }
 
 type Region = { readonly pointer: number; readonly length: number };

@@ -14,7 +14,7 @@
 import type { Arguments } from "../../arguments.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Contract, ValueType } from "../../wasm/contract.ts";
-import { contractBroken, enter, exportedFunction, type Guest, mustReturn } from "../guest.ts";
+import { contractBroken, enter, exportedFunction, type Guest } from "../guest.ts";
 import type { Input, Outcome, Value } from "../protocol.ts";
 
 type Scalars = Extract<Contract, { kind: "scalars" }>;
@@ -68,7 +68,7 @@ export function callScalars(guest: Guest, call: { readonly contract: Scalars; re
     const text = texts.length > 1 ? `[${texts.map((item) => inJson(item ?? "")).join(",")}]` : (texts[0] ?? "");
     return { kind: "returned", output: encoder.encode(text) };
   };
-  return mustReturn(enter(guest, body));
+  return enter(guest, body);
 }
 
 const descriptions: Readonly<Record<ValueType, string>> = {

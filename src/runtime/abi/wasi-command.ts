@@ -34,11 +34,10 @@ export function input(args: Arguments, _contract: WasiCommand): CommandInput {
 /** Runs a ready guest to its end. An exit with code 0 is a return; with another, the output goes along. */
 export function callWasiCommand(guest: Guest, call: { readonly contract: WasiCommand }): Outcome {
   const start = exportedFunction(guest, call.contract.export);
-  const outcome = enter(guest, () => {
+  return enter(guest, () => {
     start();
     return { kind: "returned", output: guest.host?.output() ?? new Uint8Array(0) };
   });
-  return outcome.kind === "exited" && outcome.exitCode === 0 ? { kind: "returned", output: outcome.output } : outcome;
 }
 
 /** Returns the bytes without one newline at their end. */

@@ -7,14 +7,14 @@
  *     begin(call)       before each call: strings, stdin, limits, empty outputs, a fresh table of descriptors
  *     bind(memory)      as soon as the instance's memory is known, before anything of the guest runs
  *     … the guest runs …
- *     ending, output(), stderr()
+ *     ended, output(), stderr()
  *
  * Each import first asks whether the guest has already ended. What it throws is either an errno, which is its result;
  * or memoryFault, which is EFAULT; or ends the guest: nothing else, and no RangeError of a full stack, is swallowed.
  */
 import { type Fd, wasi } from "@bjorn3/browser_wasi_shim";
 import { GuestMemory, memoryFault } from "../guest-memory.ts";
-import type { CallLimits } from "../protocol.ts";
+import type { CallLimits, Outcome } from "../protocol.ts";
 import { Clock, clocks } from "./clocks.ts";
 import { descriptorCalls } from "./descriptor-calls.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -87,6 +87,7 @@ export class WasiHost {
     host.clock.begin();
     host.timeoutMs = call.limits.timeoutMs;
     host.outputBytes = call.limits.outputBytes;
+    host.answersByStdout = call.stdout === "output";
     this.#stdin.begin(call.stdin);
     this.#stdout.begin(call.limits.outputBytes);
     this.#stderr.begin(call.limits.stderrBytes);
@@ -100,9 +101,22 @@ export class WasiHost {
     this.#host.memory = memory;
   }
 
-  /** How the call ended before its export returned; once there, it stands whatever the guest did later. */
+  /** How the guest ended before its export returned; once there, it stands whatever the guest did later. */
   get ending(): Ending | undefined {
     return this.#exit.ending;
+  }
+
+  /**
+   * The outcome of a call that ended before its export returned. An exit with code 0 is a return where stdout is the
+   * answer; where it is not, the guest left without one.
+   */
+  get ended(): Outcome | undefined {
+    const { ending } = this.#exit;
+    if (ending?.kind !== "exited") return ending;
+    if (ending.exitCode !== 0) return { ...ending, output: this.output() };
+    if (this.#host.answersByStdout) return { kind: "returned", output: this.output() };
+    const message = "the guest exited with code 0 before its export returned";
+    return { kind: "refused", code: "GUEST_CONTRACT_BROKEN", message };
   }
 
   /** Returns a copy of what the guest wrote to stdout. */
@@ -129,6 +143,7 @@ function emptyHost(exit: Exit) {
     env: new Strings(),
     timeoutMs: 0,
     outputBytes: 0,
+    answersByStdout: true,
   };
 }
 

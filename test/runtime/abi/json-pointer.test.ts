@@ -1,7 +1,7 @@
 /** JSON in through a pointer, an answer out through a pointer, by guests that keep the contract and guests that do not. */
 import { callJsonPointer, input } from "../../../src/runtime/abi/json-pointer.ts";
 import { GuestMemory } from "../../../src/runtime/guest-memory.ts";
-import type { Guest } from "../../../src/runtime/guest.ts";
+import { enter, type Guest } from "../../../src/runtime/guest.ts";
 import { fixture, wat } from "../../support/wat.ts";
 import { ready, text } from "../wasi/ready.ts";
 
@@ -112,6 +112,7 @@ describe("callJsonPointer()", () => {
   test("takes an exit for no answer, and stdout for the log", () => {
     const { guest, host } = ready(fixture("json-pointer-exits.wat"), { stdout: "log" });
     expect(call(guest, "f", "{}")).toMatchObject({ kind: "refused", code: "GUEST_CONTRACT_BROKEN" });
+    expect(enter(guest, () => call(guest, "f", "{}"))).toMatchObject({ code: "GUEST_CONTRACT_BROKEN" });
     expect(text(host.stderr())).toBe("log");
     const other = ready(fixture("json-pointer-exits.wat"), { stdout: "log" });
     expect(call(other.guest, "f", "[1,2]")).toEqual({ kind: "exited", exitCode: 3, output: new Uint8Array(0) });

@@ -1,5 +1,6 @@
 /** argv of a caller's arguments, and the outcome of a program's run. */
 import { callWasiCommand, input, stripNewline } from "../../../src/runtime/abi/wasi-command.ts";
+import { enter } from "../../../src/runtime/guest.ts";
 import { fixture, wat } from "../../support/wat.ts";
 import { ready, text } from "../wasi/ready.ts";
 
@@ -16,7 +17,8 @@ function run(body: string, args: readonly string[] = []) {
       (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
     (data (i32.const 100) "hello\\n\\n")
     (func (export "_start") ${body}))`);
-  return callWasiCommand(ready(module, { args }).guest, { contract });
+  const { guest } = ready(module, { args });
+  return enter(guest, () => callWasiCommand(guest, { contract }));
 }
 
 describe("input()", () => {

@@ -200,7 +200,7 @@ describe("what a guest writes", () => {
       code: "GUEST_OUTPUT_TOO_LARGE",
       message: "the guest wrote more than 1000000 bytes to stdout",
     });
-    expect(guest.host?.ending).toBe(host.ending);
+    expect(guest.host?.ended).toBe(host.ending);
   });
 
   test("to stdout may be exactly its limit", () => {
