@@ -30,14 +30,20 @@ export type ExchangesOptions = {
 /** A body that is not worth reading is still read up to this, to keep the connection; past it the connection closes. */
 const skippedAtMostBytes = 65_536;
 
+/**
+ * A short body leaves as a string of its bytes: node joins it with the head into one write, where a buffer makes a
+ * writev of two pieces. An invoke costs the ingress about 14 us of CPU so and 17 us with writev, a bare server 12.7 us
+ * (medians of four alternating rounds, 32 connections, 120 bytes of result).
+ */
+const oneWriteAtMostBytes = 16_384;
+
 /** How long a refused body is thrown away before the connection closes: a reset would take the answer with it. */
 const lingerMs = 1000;
 
 /** The requests of one listener that are being answered. */
 export class Exchanges {
   readonly #options: ExchangesOptions;
-  /** Responses that are not out yet, and how each is counted when its connection is lost. */
-  readonly #open = new Map<ServerResponse, () => void>();
+  readonly #open = new Set<ServerResponse>();
   #drained: (() => void) | undefined;
 
   constructor(options: ExchangesOptions) {
@@ -47,15 +53,15 @@ export class Exchanges {
   /** Answers a request. Never throws. */
   serve(route: Route, incoming: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
-    const end = (): void => {
-      if (!this.#open.delete(response)) return;
+    this.#open.add(response);
+    // Node closes every response, also those of requests that queue behind another on a connection that is lost.
+    response.once("close", () => {
+      this.#open.delete(response);
       const status = response.writableFinished ? response.statusCode : 499;
       const labels = { dialect: this.#options.dialect.name, route: route.path, status };
       this.#options.metrics.countRequest(labels, (performance.now() - startMs) / 1000);
       if (this.#open.size === 0) this.#drained?.();
-    };
-    this.#open.set(response, end);
-    response.once("close", end);
+    });
     this.#answer(route, incoming, response)
       .catch((error: unknown) => {
         if (error instanceof ClientGoneError) throw error;
@@ -67,12 +73,7 @@ export class Exchanges {
 
   /** Finds the answers that are not yet out on a connection. */
   on(socket: Socket): ServerResponse[] {
-    return [...this.#open.keys()].filter((response) => response.req.socket === socket);
-  }
-
-  /** Forgets the answers of a connection that is lost: node tells only the one it was writing, not those behind it. */
-  lose(socket: Socket): void {
-    for (const [response, end] of this.#open) if (response.req.socket === socket) end();
+    return [...this.#open].filter((response) => response.req.socket === socket);
   }
 
   /** Closes each connection after its answer from now on; resolves when no answer is missing. */
@@ -94,7 +95,9 @@ export class Exchanges {
     if (unread || this.#drained !== undefined) headers.push("connection", "close");
     response.writeHead(reply.status, headers);
     if (unread) linger(body, incoming, response);
-    else response.end(incoming.method === "HEAD" ? undefined : body);
+    else if (incoming.method === "HEAD") response.end();
+    else if (body.byteLength > oneWriteAtMostBytes) response.end(body);
+    else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).latin1Slice(), "latin1");
     const { socket } = incoming;
     // Node sets the idle timeout of the kept connection when the answer is out, so this one needs no reset.
     if (socket.writableLength > 0) socket.setTimeout(this.#options.sendTimeoutMs);

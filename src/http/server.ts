@@ -130,7 +130,6 @@ export class Listener {
     server.maxConnections = bounds.maxConnections;
     // The second event brings requests that wait for "100 Continue", which Bodies writes when it wants the body.
     server.on("request", serve).on("checkContinue", serve);
-    server.on("connection", (socket: Socket) => socket.once("close", () => this.#exchanges.lose(socket)));
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => this.#refuseBytes(error, socket));
     return server;
   }
