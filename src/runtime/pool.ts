@@ -1,7 +1,7 @@
 /**
  * The guest threads, seen from the ingress: takes calls, gives outcomes, and ends what overruns.
  *
- *   run -> Scheduler -> batch -> Piscina -> worker.ts ... outcome by outcome -> run's promise
+ *   run -> Scheduler -> batch -> Threads -> worker.ts ... outcome by outcome -> run's promise
  *                ^                             |
  *                +--- calls never started <----+ thread ended: shot by the watchdog, or died by itself
  *
@@ -12,13 +12,12 @@
  * A batch that has run for long is not counted: a spare thread takes the queue meanwhile, up to as many spares as there
  * are threads.
  */
-import { extname } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { Piscina } from "piscina";
 import { GatewayError } from "../errors.ts";
 import { Control, type Sighting } from "./control.ts";
+import { Flights, type Flight, type Pending } from "./flights.ts";
 import type { Batch, Call, Ended, LoadedModule, Outcome } from "./protocol.ts";
-import { Scheduler, type Ticket } from "./scheduler.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Threads } from "./threads.ts";
 
 /** How the pool is sized and bounded. */
 export type PoolOptions = {
@@ -37,31 +36,10 @@ export type PoolState = {
   readonly threadsEnded: number;
 };
 
-/** A call on its way: in line, or in a batch. */
-type Pending = Ticket & {
-  readonly call: Call;
-  readonly module: LoadedModule;
-  readonly settle: (outcome: Outcome) => void;
-  readonly refuse: (error: Error) => void;
-  falseStarts: number;
-};
-
-/** Calls that went to one thread together. */
-type Flight = {
-  readonly pending: readonly Pending[];
-  /** Ends the thread; of our own making, so that we know which calls had started when it fires. */
-  readonly kill: AbortController;
-  runsLong: boolean;
-};
-
 /** How often the watchdog looks; a call outlives its deadline by at most this and the time a thread takes to end. */
 const watchMs = 5;
 /** A batch that has run for this long no longer counts against the threads. */
 const longMs = 25;
-/** How long a spare thread stays when nothing needs it. */
-const spareIdleMs = 10_000;
-/** A guest cannot make the host's own heap larger than this; WebAssembly memory is not part of it. */
-const heapMiB = 256;
 /** Threads that may be alive at once, those that were told to end and have not ended yet included. */
 const mostLivingThreads = 1024;
 /** How often a call may lose its thread before it was started; more means that threads cannot start at all. */
@@ -72,12 +50,8 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #control: Control;
   readonly #scheduler: Scheduler<Pending>;
-  readonly #piscina: Piscina;
-  /** The batch that a call is in, by call id, until its outcome is known. */
-  readonly #flights = new Map<number, Flight>();
-  /** When the watchdog first saw a call run. */
-  readonly #firstSeenMs = new Map<number, number>();
-  readonly #inFlight = new Set<Flight>();
+  readonly #threads: Threads;
+  readonly #flights = new Flights();
   #watchdog: NodeJS.Timeout | undefined;
   #pumping = false;
   #closed = false;
@@ -86,33 +60,16 @@ export class Pool {
   #ready = false;
 
   constructor(options: PoolOptions) {
-    // Under V8's default, dynamic tiering, a loop around a large memory.fill outlives terminate() for ever; without it
-    // such a loop ends in 3 ms. experiments/records/2026-11-20-ending-a-bulk-loop.md
-    setFlagsFromString("--no-wasm-dynamic-tiering");
     this.#options = options;
     this.#control = new Control({ slots: mostLivingThreads });
     this.#scheduler = new Scheduler({ threads: options.threads });
-    this.#piscina = new Piscina({
-      filename: new URL(`./worker${extname(import.meta.url)}`, import.meta.url).href,
-      minThreads: options.threads,
-      maxThreads: options.threads * 2,
-      idleTimeout: spareIdleMs,
-      concurrentTasksPerWorker: 1,
-      recordTiming: false,
-      env: {},
-      argv: [],
-      workerData: { control: this.#control.buffer },
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
-    });
-    this.#piscina.on("message", (ended: Ended) => this.#settle(ended));
-    this.#piscina.on("error", () => undefined); // a thread that died without work; Piscina has replaced it
-    this.#piscina.on("workerCreate", (worker: { readonly id: number }) => this.#watchExit(worker.id));
+    const onEnded = (ended: Ended): void => this.#settle(ended);
+    this.#threads = new Threads({ count: options.threads, control: this.#control, onEnded });
   }
 
   /** Resolves when every thread has answered once. */
   async start(): Promise<void> {
-    const empty: Batch = { modules: [], calls: [] };
-    await Promise.all(Array.from({ length: this.#options.threads }, () => this.#piscina.run(empty)));
+    await this.#threads.start();
     this.#ready = true;
   }
 
@@ -125,8 +82,8 @@ export class Pool {
   get state(): PoolState {
     return {
       waiting: this.#scheduler.waiting,
-      running: this.#flights.size,
-      threads: this.#piscina.threads.length,
+      running: this.#flights.calls,
+      threads: this.#threads.living,
       threadsEnded: this.#threadsEnded,
     };
   }
@@ -155,16 +112,13 @@ export class Pool {
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
     const giveUpMs = performance.now() + graceMs;
-    while (this.#flights.size + this.#scheduler.waiting > 0 && performance.now() < giveUpMs) {
+    while (this.#flights.calls + this.#scheduler.waiting > 0 && performance.now() < giveUpMs) {
       await new Promise((resolve) => setTimeout(resolve, watchMs));
     }
     clearInterval(this.#watchdog);
     const stopping = new GatewayError("SHUTTING_DOWN", "the gateway stopped before the call ended");
-    for (const pending of this.#scheduler.drain()) pending.refuse(stopping);
-    for (const flight of this.#inFlight) {
-      for (const pending of flight.pending) if (this.#flights.has(pending.call.id)) pending.refuse(stopping);
-    }
-    await this.#piscina.destroy();
+    for (const pending of [...this.#scheduler.drain(), ...this.#flights.takeAll()]) pending.refuse(stopping);
+    await this.#threads.close();
   }
 
   /** Sends out batches at the end of this turn of the event loop, when all that it brought is in line. */
@@ -178,81 +132,68 @@ export class Pool {
   }
 
   #pump(): void {
-    const mostThreads = this.#options.threads * 2;
-    while (this.#scheduler.waiting > 0 && this.#inFlight.size < mostThreads) {
-      let runLong = 0;
-      for (const flight of this.#inFlight) if (flight.runsLong) runLong += 1;
-      const free = this.#options.threads - (this.#inFlight.size - runLong);
+    const { threads } = this.#options;
+    while (this.#scheduler.waiting > 0 && this.#flights.size < this.#threads.most) {
+      const free = threads - this.#flights.brief;
       if (free <= 0) break;
       const batch = this.#scheduler.take(free);
       if (batch.length === 0) break;
       this.#launch(batch);
     }
-    if (this.#scheduler.waiting + this.#inFlight.size > 0) this.#watchdog ??= setInterval(() => this.#watch(), watchMs);
+    if (this.#isBusy) this.#watchdog ??= setInterval(() => this.#watch(), watchMs);
+  }
+
+  get #isBusy(): boolean {
+    return this.#scheduler.waiting + this.#flights.size > 0;
   }
 
   #launch(pending: readonly Pending[]): void {
-    const flight: Flight = { pending, kill: new AbortController(), runsLong: false };
     const modules = [...new Set(pending.map((each) => each.module))];
     const calls = pending.map(({ call, module }) => ({ call, module: modules.indexOf(module) }));
     const batch: Batch = { modules, calls };
-    this.#inFlight.add(flight);
-    for (const { call } of pending) this.#flights.set(call.id, flight);
-    this.#piscina
-      .run(batch, { signal: flight.kill.signal })
-      .then((last: Ended | undefined) => {
+    const flight = this.#flights.launch(pending);
+    this.#threads
+      .run(batch, flight.kill.signal)
+      .then((last) => {
         if (last !== undefined) this.#settle(last);
       })
       .catch((cause: unknown) => this.#lost(flight, cause))
       .finally(() => {
-        this.#inFlight.delete(flight);
+        this.#flights.land(flight);
         this.#scheduler.release(pending.map((each) => each.key));
         this.#pumpSoon();
       });
   }
 
   #settle({ callId, outcome, runMs }: Ended): void {
-    const pending = this.#take(callId);
+    const pending = this.#flights.take(callId);
     if (pending === undefined) return;
     this.#scheduler.observe(pending.key, runMs);
     pending.settle(outcome);
   }
 
-  /** Takes a call off the books; undefined when it was settled before. */
-  #take(callId: number): Pending | undefined {
-    const flight = this.#flights.get(callId);
-    this.#flights.delete(callId);
-    this.#firstSeenMs.delete(callId);
-    return flight?.pending.find(({ call }) => call.id === callId);
-  }
-
   #watch(): void {
     const nowMs = performance.now();
     for (const sighting of this.#control.running()) {
-      const flight = this.#flights.get(sighting.callId);
-      const pending = flight?.pending.find(({ call }) => call.id === sighting.callId);
-      if (flight === undefined || pending === undefined) continue;
-      const sinceMs = this.#firstSeenMs.get(sighting.callId) ?? nowMs;
-      this.#firstSeenMs.set(sighting.callId, sinceMs);
-      if (nowMs - sinceMs >= longMs) flight.runsLong = true;
-      if (nowMs - sinceMs >= pending.call.limits.timeoutMs) this.#shoot(sighting, flight);
+      const seen = this.#flights.see(sighting.callId, nowMs);
+      if (seen === undefined) continue;
+      if (seen.ranMs >= longMs) seen.flight.runsLong = true;
+      if (seen.ranMs >= seen.pending.call.limits.timeoutMs) this.#shoot(sighting, seen);
     }
     for (const pending of this.#scheduler.expire(nowMs - this.#options.queueTimeoutMs)) {
       const message = `no thread was free for ${this.#options.queueTimeoutMs} ms; try again later`;
       pending.refuse(new GatewayError("QUEUE_TIMEOUT", message, { retryAfterSeconds: 1 }));
     }
     this.#pump();
-    if (this.#scheduler.waiting + this.#inFlight.size > 0) return;
+    if (this.#isBusy) return;
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
   }
 
   /** Ends the thread of a call that overran, unless the call ended first. */
-  #shoot(sighting: Sighting, flight: Flight): void {
+  #shoot(sighting: Sighting, { flight, pending }: { flight: Flight; pending: Pending }): void {
     if (!this.#control.shoot(sighting)) return;
-    const { timeoutMs } = flight.pending.find(({ call }) => call.id === sighting.callId)?.call.limits ?? {
-      timeoutMs: 0,
-    };
+    const { timeoutMs } = pending.call.limits;
     this.#settle({ callId: sighting.callId, outcome: { kind: "overran", timeoutMs }, runMs: timeoutMs });
     this.#threadsEnded += 1;
     flight.kill.abort();
@@ -277,18 +218,12 @@ export class Pool {
   #giveBack(neverStarted: readonly Pending[], cause: unknown): void {
     const again: Pending[] = [];
     for (const pending of neverStarted) {
-      if (this.#take(pending.call.id) === undefined) continue;
+      if (this.#flights.take(pending.call.id) === undefined) continue;
       pending.falseStarts += 1;
       if (pending.falseStarts <= mostFalseStarts) again.push(pending);
       else pending.refuse(new Error("guest threads do not start", { cause }));
     }
     this.#scheduler.putBack(again);
-  }
-
-  /** Frees a thread's control slot when it has really ended, which may be later than when it was told to. */
-  #watchExit(threadId: number): void {
-    const thread = this.#piscina.threads.find((each) => each.threadId === threadId);
-    thread?.once("exit", () => setImmediate(() => this.#control.free(threadId)));
   }
 }
 

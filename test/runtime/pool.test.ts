@@ -127,7 +127,7 @@ describe("Pool", () => {
     await Promise.all(stuck);
   });
 
-  test("answers or runs elsewhere every other call of a batch whose thread is ended, and none twice", async () => {
+  test("answers or runs elsewhere every other call of a batch whose thread is ended, each with its own result", async () => {
     const pool = await open();
     for (let round = 0; round < 3; round += 1) {
       // Known to be fast, so that its calls share batches.
