@@ -48,7 +48,7 @@ const everywhere = ["log.ts", "metrics.ts"];
 const owners: Readonly<Record<string, RegExp>> = {
   express: /^http\//,
   "better-sqlite3": /^store\//,
-  piscina: /^runtime\/(?:pool|compiler)\.ts$/,
+  piscina: /^runtime\/(?:threads|compiler)\.ts$/,
   undici: /^oci\/transport\.ts$/,
   "tar-stream": /^oci\//,
   "@bjorn3/browser_wasi_shim": /^runtime\/wasi\//,
