@@ -78,17 +78,25 @@ const shownCandidates = 20;
  * @throws {GatewayError} MODULE_UNSUPPORTED, with the reason and what could be called instead
  */
 export function chooseContract(info: ModuleInfo, wish: Wish): Contract {
-  if (info.memories.some(({ shared }) => shared)) {
-    throw refusal("the module has a shared memory, and guests have one thread: build it without threads");
-  }
-  if (info.memories.some(({ is64 }) => is64)) {
-    throw refusal("the module has a 64-bit memory: build it for wasm32");
-  }
+  refuseUnbounded(info);
   const wasi = checkImports(info.imports, wish.wasiCap);
   if (wasi && !exportsMemory(info)) throw refusal(`the module imports WASI but exports no memory named "memory"`);
   const way = chooseWay(info, wish);
   const initialize = initializersOf(info, way);
   return { wasi, ...(initialize.length === 0 ? {} : { initialize }), ...way };
+}
+
+/** Refuses what could not be kept within a limit, or addressed by a contract. */
+function refuseUnbounded({ memories, hasArrays }: ModuleInfo): void {
+  if (memories.some(({ shared }) => shared)) {
+    throw refusal("the module has a shared memory, and guests have one thread: build it without threads");
+  }
+  if (memories.some(({ is64 }) => is64)) throw refusal("the module has a 64-bit memory: build it for wasm32");
+  // V8 14.6 ends the whole process, not the thread, when one allocation is past the thread's heap limit by some 16 MB;
+  // only arrays and tables (see rewrite.ts) can be so large. Measured 2026-11-20: array.new_default of 80 MB, kept twice.
+  if (hasArrays) {
+    throw refusal("the module has garbage-collected arrays, whose size cannot be limited: build it for linear memory");
+  }
 }
 
 function chooseWay(info: ModuleInfo, { functionName, exportName, wasiCap }: Wish): Way {

@@ -72,19 +72,29 @@ function readExternalKind(reader: Reader): ExternalKind {
   return kind;
 }
 
-/** Reads a defined table, which may say what its elements start as. */
-export function readTable(reader: Reader): Limits {
+/** A table that a module defines. */
+export type DefinedTable = {
+  readonly limits: Limits;
+  /** What the section writes before the limits and behind them: the type of the elements, and what they start as. */
+  readonly before: Uint8Array;
+  readonly behind: Uint8Array;
+};
+
+/** Reads a defined table. */
+export function readTable(reader: Reader): DefinedTable {
+  const start = reader.offset;
   const filled = reader.peek("a table") === 0x40;
   if (filled) {
     reader.byte("a table");
-    const start = reader.offset;
     const reserved = reader.byte("a reserved 0");
-    if (reserved !== 0) throw invalidModule(start, "a reserved 0", String(reserved));
+    if (reserved !== 0) throw invalidModule(start + 1, "a reserved 0", String(reserved));
   }
   readReferenceType(reader);
+  const before = reader.since(start);
   const limits = readTableLimits(reader);
+  const limitsEnd = reader.offset;
   if (filled) passConstantExpression(reader);
-  return limits;
+  return { limits, before, behind: reader.since(limitsEnd) };
 }
 
 function readTableLimits(reader: Reader): Limits {

@@ -60,6 +60,8 @@ export type ModuleInfo = {
   readonly hasStart: boolean;
   /** Data and element segments that instructions can still read after instantiation. */
   readonly passiveSegmentCount: number;
+  /** It can make garbage-collected arrays, of any size. */
+  readonly hasArrays: boolean;
   /** Names of the custom sections in their order; the same name may come several times. */
   readonly customSections: readonly string[];
 };
@@ -99,7 +101,7 @@ const sectionReaders: Readonly<Record<SectionName, ReadSection>> = {
     }),
   table: (body, draft, limits) =>
     eachOf(body, "tables", limits.tables, () => {
-      draft.tableElements += readTable(body).min;
+      draft.tableElements += readTable(body).limits.min;
       hold("table elements", draft.tableElements, limits.tableElements);
     }),
   memory: (body, { memories }, limits) =>
@@ -157,9 +159,10 @@ export function inspect(bytes: Uint8Array, limits: ModuleLimits): ModuleInfo {
   if (draft.bodyCount !== draft.functionCount) {
     throw invalidModule(bytes.length, `${draft.functionCount} function bodies`, String(draft.bodyCount));
   }
+  hold("memories", draft.memories.length, limits.memories);
   const { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, customSections } = draft;
-  hold("memories", memories.length, limits.memories);
-  return { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, customSections };
+  const hasArrays = draft.types.includes("array");
+  return { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, hasArrays, customSections };
 }
 
 function addImport(body: Reader, draft: Draft): void {

@@ -4,6 +4,8 @@
  * - Custom sections go: names, debug data, a producer's notes. They are most of many modules and nothing at run time.
  * - Every memory that the module defines becomes an import, so that the host makes it and decides its maximum anew for
  *   each instance: `new WebAssembly.Memory({ initial, maximum })`. The guest's growth past that answers -1.
+ * - Every table that the module defines gets a maximum, its own or its share of what all may hold together. Growth past
+ *   it answers -1. Tables live in the thread's heap: growing some without bound ended the process, not the thread.
  *
  *   import   a.f  b.g                     import   a.f  b.g  wasmgate.memory0  wasmgate.memory1
  *   memory   (1 2)  (0)          ->       -
@@ -14,7 +16,8 @@
  */
 import { GatewayError } from "../errors.ts";
 import { type Reader, Writer } from "./binary.ts";
-import { type Limits, readImport, readMemoryLimits } from "./entries.ts";
+import { type DefinedTable, type Limits, readImport, readMemoryLimits, readTable } from "./entries.ts";
+import { defaultModuleLimits } from "./limits.ts";
 import { beginModule, sectionIds, type SectionName, sectionOrder, sectionsOf } from "./sections.ts";
 
 /** A memory that the host must bring to an instance. */
@@ -55,6 +58,7 @@ export function prepare(bytes: Uint8Array): Prepared {
   for (const { name, body } of sectionsOf(bytes)) {
     if (name === "import") imports = readImports(body);
     else if (name === "memory") defined = readMemories(body);
+    else if (name === "table") kept.push({ name, content: boundedTables(body) });
     else if (name !== "custom") kept.push({ name, content: body.rest() });
   }
   const module = unusedName("wasmgate", imports.modules);
@@ -89,6 +93,24 @@ function readMemories(body: Reader): DefinedMemory[] {
   });
   body.end("the memory section");
   return memories;
+}
+
+/** Writes the tables as they were, except that each has a maximum. */
+function boundedTables(body: Reader): Uint8Array {
+  const tables = body.vector("tables", readTable);
+  body.end("the table section");
+  const growing = tables.filter(({ limits: { min, max = Infinity } }) => max > min).length;
+  const spare = tables.reduce((left, { limits }) => left - limits.min, defaultModuleLimits.tableElements);
+  const share = Math.max(0, Math.floor(spare / Math.max(1, growing)));
+  const writer = new Writer().u32(tables.length);
+  for (const table of tables) writeTable(writer, table, table.limits.min + share);
+  return writer.finish();
+}
+
+function writeTable(writer: Writer, { limits, before, behind }: DefinedTable, mostElements: number): void {
+  const { min, max = Infinity, is64 } = limits;
+  writer.bytes(before).byte(is64 ? 5 : 1);
+  writer.u32(min).u32(Math.min(max, mostElements)).bytes(behind);
 }
 
 /** Writes the imports as they were, then one for each memory, whose type is copied as it was written. */

@@ -1,5 +1,6 @@
 import { chooseContract, type Contract, type Wish } from "../../src/wasm/contract.ts";
 import { defaultModuleLimits, inspect } from "../../src/wasm/inspect.ts";
+import { moduleOf, section } from "../support/module-bytes.ts";
 import { refusalOf } from "../support/refusal.ts";
 import { wat } from "../support/wat.ts";
 
@@ -182,6 +183,13 @@ describe("chooseContract() refuses what no contract can run", () => {
     ["foreign imports", '(import "env" "x" (func))', "env.x"],
   ])("%s", (_title, source, sentence) => {
     expect(refuse(source + func("f", "i32->i32"), { wasiCap: true })).toContain(sentence);
+  });
+
+  test("garbage-collected arrays, whose size nothing bounds", () => {
+    const info = inspect(moduleOf(section(1, 1, 0x5e, 0x7f, 0)), defaultModuleLimits);
+    const refusal = refusalOf(() => chooseContract(info, { functionName: "f", wasiCap: false }));
+    expect(refusal.code).toBe("MODULE_UNSUPPORTED");
+    expect(refusal.message).toContain("build it for linear memory");
   });
 
   test("WASI without the grant, even for an export that does not use it", () => {

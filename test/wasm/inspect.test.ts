@@ -65,6 +65,16 @@ describe("inspect()", () => {
     });
   });
 
+  test("tells whether a module can make arrays", () => {
+    expect(factsOf("(module (func))").hasArrays).toBe(false);
+    const [struct, array] = [
+      moduleOf(section(1, 1, 0x5f, 0)),
+      moduleOf(section(1, 1, 0x4e, 1, 0x50, 0, 0x5e, 0x7f, 0)),
+    ];
+    expect(inspect(struct, defaultModuleLimits).hasArrays).toBe(false);
+    expect(inspect(array, defaultModuleLimits).hasArrays).toBe(true);
+  });
+
   test("writes reference types as the text format does", () => {
     const bytes = moduleOf(
       section(1, 2, [0x5f, 0], [0x60, 4, 0x63, 0, 0x64, 0x6e, 0x70, 0x69, 0]),

@@ -129,6 +129,42 @@ describe("prepare()", () => {
     expect(refusal.message).toContain("shared memory");
   });
 
+  test("bounds tables, which share what all may hold: growth past it answers -1", () => {
+    const grow = (table: number): string =>
+      `(func (export "grow${table}") (param i32) (result i32) (table.grow ${table} (ref.null func) (local.get 0)))`;
+    const prepared = prepare(
+      wat(
+        `(module (table 400000 400000 funcref) (table 1 funcref) (table 9 200000 funcref) ${grow(0)} ${grow(1)} ${grow(2)})`,
+      ),
+    );
+    const exports = run(prepared, 1);
+    const share = (defaultModuleLimits.tableElements - 400_010) / 2;
+    expect(call(exports, "grow0", 1)).toBe(-1);
+    expect([share + 1, share, 1].map((count) => call(exports, "grow1", count))).toEqual([-1, 1, -1]);
+    expect([199_992, 199_991, 1].map((count) => call(exports, "grow2", count))).toEqual([-1, 9, -1]);
+  });
+
+  test("keeps what a table starts as, and bounds a 64-bit one", () => {
+    const filled = section(4, 1, 0x40, 0, 0x70, 4, 2, 0xd2, 0, 0x0b);
+    const body = [0, 0xd0, 0x70, 0x20, 0, 0xfc, 15, 0, 0x0b];
+    const prepared = prepare(
+      moduleOf(
+        section(1, 1, 0x60, 1, 0x7e, 1, 0x7e),
+        section(3, 1, 0),
+        filled,
+        section(7, 2, text("table"), 1, 0, text("grow"), 0, 0),
+        section(10, 1, body.length, body),
+      ),
+    );
+    const exports = run(prepared, 1);
+    const table = exports["table"];
+    expect(table instanceof WebAssembly.Table && Reflect.apply(table.get.bind(table), table, [1n])).toBe(
+      exports["grow"],
+    );
+    expect(call(exports, "grow", 1n)).toBe(2n);
+    expect(call(exports, "grow", BigInt(defaultModuleLimits.tableElements))).toBe(-1n);
+  });
+
   test("gives every instance a memory of its own", () => {
     const prepared = prepare(
       wat(`(module (memory 1) (func (export "next") (result i32)
@@ -169,6 +205,7 @@ describe("prepare()", () => {
     ["imports cut short", moduleOf(section(2, 2, text("a"), text("b"), 3, 0x7f, 0)), "MODULE_INVALID"],
     ["bytes behind the imports", moduleOf(section(2, 0, 0)), "MODULE_INVALID"],
     ["bytes behind the memories", moduleOf(section(5, 1, 0, 1, 0)), "MODULE_INVALID"],
+    ["bytes behind the tables", moduleOf(section(4, 1, 0x70, 0, 1, 0)), "MODULE_INVALID"],
     ["2^32-1 memories", moduleOf(section(5, 0xff, 0xff, 0xff, 0xff, 0x0f)), "MODULE_INVALID"],
   ])("refuses %s", (_title, bytes, code) => {
     expect(refusalOf(() => prepare(bytes)).code).toBe(code);
