@@ -38,7 +38,7 @@ const skippedAtMostBytes = 65_536;
 const oneWriteAtMostBytes = 16_384;
 
 /** How long a refused body is thrown away before the connection closes: a reset would take the answer with it. */
-const lingerMs = 1000;
+export const lingerMs = 1000;
 
 /** The requests of one listener that are being answered. */
 export class Exchanges {
@@ -97,7 +97,7 @@ export class Exchanges {
     if (unread) linger(body, incoming, response);
     else if (incoming.method === "HEAD") response.end();
     else if (body.byteLength > oneWriteAtMostBytes) response.end(body);
-    else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).latin1Slice(), "latin1");
+    else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1"), "latin1");
     const { socket } = incoming;
     // Node sets the idle timeout of the kept connection when the answer is out, so this one needs no reset.
     if (socket.writableLength > 0) socket.setTimeout(this.#options.sendTimeoutMs);

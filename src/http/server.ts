@@ -17,7 +17,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Dialect, Route } from "./answer.ts";
 import { Bodies } from "./body.ts";
 import { Failures, withHeaders } from "./errors.ts";
-import { Exchanges } from "./exchange.ts";
+import { Exchanges, lingerMs } from "./exchange.ts";
 import { systemRoutes } from "./system.ts";
 
 /** Bounds on clients; times are what an honest client on a slow line needs. */
@@ -182,6 +182,8 @@ export class Listener {
       status === 408 ? "the request did not come in time" : `expected a HTTP/1.1 request: ${error.message}`;
     const reply = this.#options.dialect.refuse({ status, message }, pending?.req.headers);
     if (pending === undefined) {
+      // The socket is half open after its end, and a client that never closes would keep it so.
+      socket.setTimeout(lingerMs, () => socket.destroy());
       socket.end(
         `HTTP/1.1 ${status} ${reasons[status]}\r\ncontent-type: ${reply.contentType}\r\n` +
           `content-length: ${Buffer.byteLength(reply.body)}\r\nconnection: close\r\n\r\n${reply.body.toString()}`,

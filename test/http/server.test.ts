@@ -121,6 +121,21 @@ describe("bytes that are no request", () => {
     );
   });
 
+  const narrow = startListener({ bounds: { maxBodyBytes, maxConnections: 1 } });
+
+  test("do not hold a connection that their client never closes", async () => {
+    const socket = connect({ port: narrow.port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.write("nonsense\r\n\r\n");
+    await once(socket.resume(), "end");
+    const reach = () =>
+      fetch(`${narrow.url}/healthz`)
+        .then(({ status }) => status)
+        .catch(() => 0);
+    expect(await reach()).toBe(0);
+    while ((await reach()) !== 200) await sleep(50);
+    socket.destroy();
+  });
+
   test("are 431 when the head is too long", async () => {
     const answered = await rawExchange(started.port, head("/healthz", `X-Long: ${"x".repeat(40_000)}`));
     expect(answered).toMatch(/^HTTP\/1\.1 431 /);
