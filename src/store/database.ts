@@ -4,7 +4,7 @@
  * One connection, in exclusive locking mode: the kernel holds the lock for as long as the process lives, so a second
  * gateway on the same folder is refused and a killed one blocks nobody. (POSIX drops such a lock when the process
  * closes any descriptor of the file: nothing else may open it, not even to look.) Exclusive mode also needs no shared
- * memory file, so WAL works wherever the folder is. A backup of a running gateway is taken of the folder, not by SQL.
+ * memory file, so WAL works wherever the folder is. A backup is a snapshot of the folder, or a copy made while stopped.
  */
 import { chmodSync } from "node:fs";
 import Database from "better-sqlite3";
