@@ -9,9 +9,9 @@
  *   {"": [1, 2]}                 [1,2]                1  2         the only key is empty: its value is meant
  *
  * Most JSON holds no number that JavaScript could round; then what JSON.parse made is written out again. Only text that
- * might hold one is cut out of the request as it was written, its spaces left out.
+ * might hold one is cut out of the request as it was written, its spaces left out. The parameters one by one are made
+ * when a contract asks for them: an array may have a million elements and a guest that takes it whole.
  */
-import { GatewayError } from "./errors.ts";
 
 /** One call's arguments, before the function's contract is known. */
 export type Arguments = {
@@ -31,13 +31,11 @@ export type ParsedJson = { readonly text: string; readonly value: unknown };
  */
 const mayBeRounded = /(?:^|[\s:,[])-?(?:[\d.]{16}|[\d.]+[eE]|(?<=-)0)/;
 
-/**
- * Reads the arguments out of a request: its member of that name, or the whole JSON when no member is named.
- * @throws {GatewayError} INVALID_REQUEST when they are nested deeper than can be written out again
- */
+/** Reads the arguments out of a request: its member of that name, or the whole JSON when no member is named. */
 export function readArguments({ text, value }: ParsedJson, member?: string): Arguments {
   if (mayBeRounded.test(text)) {
-    return argumentsOfText(member === undefined ? text : lastMember(text, member));
+    const json = compact(text);
+    return argumentsOfText(member === undefined ? json : lastMember(json, member));
   }
   return argumentsOfValue(member === undefined ? value : memberOf(value, member));
 }
@@ -45,20 +43,23 @@ export function readArguments({ text, value }: ParsedJson, member?: string): Arg
 function argumentsOfValue(given: unknown): Arguments {
   const value = isOnlyEmptyKey(given) ? given[""] : given;
   if (value === undefined) return { json: "{}" };
-  if (Array.isArray(value)) {
-    const positional = value.map(write);
-    return { json: `[${positional.join(",")}]`, positional };
-  }
-  const json = write(value);
-  return typeof value === "object" && value !== null ? { json } : { json, positional: [json] };
+  const json = JSON.stringify(value);
+  if (Array.isArray(value)) return new Keyless(json, () => value.map((element) => JSON.stringify(element)));
+  return typeof value === "object" && value !== null ? { json } : new Keyless(json, () => [json]);
 }
 
-/** Writes JSON; V8 may do so recursively, and hostile nesting must not become a failure of ours. */
-function write(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    throw new GatewayError("INVALID_REQUEST", "args: expected values nested less deeply", { cause: error });
+/** Arguments without keys. */
+class Keyless implements Arguments {
+  readonly json: string;
+  readonly #split: () => readonly string[];
+
+  constructor(json: string, split: () => readonly string[]) {
+    this.json = json;
+    this.#split = split;
+  }
+
+  get positional(): readonly string[] {
+    return this.#split();
   }
 }
 
@@ -75,24 +76,25 @@ function memberOf(value: unknown, name: string): unknown {
 
 function argumentsOfText(given: string | undefined): Arguments {
   if (given === undefined) return { json: "{}" };
-  const json = compact(given);
-  if (json.startsWith("[")) return { json, positional: [...elements(json)] };
-  if (!json.startsWith("{")) return { json, positional: [json] };
-  const members = [...elements(json)].map(keyAndValue);
-  const [first] = members;
-  return first !== undefined && members.every(({ key }) => key === "") ? unwrapped(members) : { json };
+  const json = givenByOnlyEmptyKey(given) ?? given;
+  if (json.startsWith("[")) return new Keyless(json, () => [...elements(json)]);
+  return json.startsWith("{") ? { json } : new Keyless(json, () => [json]);
 }
 
-/** Takes the value of the only key, which is empty; written twice, the last counts, as in JSON.parse. */
-function unwrapped(members: readonly { readonly value: string }[]): Arguments {
-  const json = members.at(-1)?.value ?? "{}";
-  if (json.startsWith("[")) return { json, positional: [...elements(json)] };
-  return json.startsWith("{") ? { json } : { json, positional: [json] };
+/** Takes the value of an object's only key when that is empty; written twice, the last counts, as in JSON.parse. */
+function givenByOnlyEmptyKey(json: string): string | undefined {
+  if (!json.startsWith("{")) return undefined;
+  let found: string | undefined;
+  for (const member of elements(json)) {
+    const { key, value } = keyAndValue(member);
+    if (key !== "") return undefined;
+    found = value;
+  }
+  return found;
 }
 
-/** Finds a member's text in an object's; undefined when it has none. */
-function lastMember(text: string, name: string): string | undefined {
-  const json = compact(text);
+/** Finds a member's text in a compact object's; undefined when it has none. */
+function lastMember(json: string, name: string): string | undefined {
   if (!json.startsWith("{")) return undefined;
   let found: string | undefined;
   for (const element of elements(json)) {
@@ -108,16 +110,20 @@ function keyAndValue(member: string): { readonly key: unknown; readonly value: s
   return { key: JSON.parse(member.slice(0, colon)), value: member.slice(colon + 1) };
 }
 
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+
 /** Yields what stands between the commas of a compact array or object. The text has been parsed, so it is well formed. */
 function* elements(json: string): Generator<string> {
   let depth = 0;
   let start = 1;
   for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (character === '"') at = endOfString(json, at) - 1;
-    else if (character === "[" || character === "{") depth++;
-    else if (character === "]" || character === "}") depth--;
-    else if (character === "," && depth === 1) {
+    const code = json.charCodeAt(at);
+    if (code === quote) at = endOfString(json, at) - 1;
+    else if (isOpening(code)) depth++;
+    else if (isClosing(code)) depth--;
+    else if (code === comma && depth === 1) {
       yield json.slice(start, at);
       start = at + 1;
     }
@@ -125,26 +131,37 @@ function* elements(json: string): Generator<string> {
   if (json.length > 2) yield json.slice(start, -1);
 }
 
-/** Leaves out the spaces between the tokens of a JSON text. */
-function compact(text: string): string {
-  let kept = "";
-  let start = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === '"') at = endOfString(text, at) - 1;
-    else if (character === " " || character === "\n" || character === "\r" || character === "\t") {
-      kept += text.slice(start, at);
-      start = at + 1;
-    }
-  }
-  return kept + text.slice(start);
+/** "[" and "{". */
+function isOpening(code: number): boolean {
+  return code === 0x5b || code === 0x7b;
+}
+
+/** "]" and "}". */
+function isClosing(code: number): boolean {
+  return code === 0x5d || code === 0x7d;
 }
 
 /** Returns the index after the closing quote of the string that opens at `start`. */
 function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (text[before] === "\\") before--;
-    if ((quote - before) % 2 === 1) return quote + 1;
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (text.charCodeAt(before) === backslash) before--;
+    if ((end - before) % 2 === 1) return end + 1;
   }
+}
+
+/** Leaves out the spaces between the tokens of a JSON text. */
+function compact(text: string): string {
+  const bytes = Buffer.from(text);
+  let kept = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    // Outside of strings everything up to the space is white.
+    if (!inString && byte <= 0x20) continue;
+    bytes[kept++] = byte;
+    if (byte === quote) inString = !inString;
+    else if (byte === backslash) bytes[kept++] = bytes[++at] ?? 0;
+  }
+  return bytes.toString("utf8", 0, kept);
 }

@@ -4,12 +4,12 @@
  *
  *   bytes -> JSON -> validated input -> the dialect's handler -> Reply          anything wrong -> INVALID_REQUEST
  */
-import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { z } from "zod";
 import type { Right } from "../access/users.ts";
 import type { ParsedJson } from "../arguments.ts";
 import { GatewayError, type ErrorCode } from "../errors.ts";
+import { parseJson } from "./json.ts";
 import { sentenceOf } from "./sentence.ts";
 
 /** A request whose body has come whole; empty where the route takes none. */
@@ -73,17 +73,4 @@ export function validate<Input>(schema: z.ZodType<Input>, value: unknown): Input
   const read = schema.safeParse(value);
   if (read.success) return read.data;
   throw new GatewayError("INVALID_REQUEST", sentenceOf(read.error, value));
-}
-
-/** Reads JSON whatever Content-Type says: clients of these APIs say text/plain, a form, or two types at once. */
-function parseJson(body: Buffer): ParsedJson {
-  if (body.length === 0) throw new GatewayError("INVALID_REQUEST", "expected a JSON object, got an empty body");
-  if (!isUtf8(body)) throw new GatewayError("INVALID_REQUEST", "expected JSON in UTF-8, got other bytes");
-  const text = body.toString("utf8").replace(/^\uFEFF/, "");
-  try {
-    return { text, value: JSON.parse(text) as unknown };
-  } catch (error) {
-    const why = Error.isError(error) ? error.message : String(error);
-    throw new GatewayError("INVALID_REQUEST", `expected JSON, got something else: ${why}`, { cause: error });
-  }
 }

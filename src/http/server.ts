@@ -139,6 +139,8 @@ export class Listener {
     const app = express();
     app.disable("x-powered-by").disable("etag").set("query parser", false);
     app.enable("case sensitive routing").enable("strict routing");
+    // Only in production does Express keep the stack of an error of its own from the client.
+    app.set("env", "production");
     const serve = (route: Route) => (incoming: IncomingMessage, response: ServerResponse) =>
       this.#exchanges.serve(route, incoming, response);
     for (const route of routes) app[methodOf(route)](route.path, serve(route));

@@ -93,7 +93,7 @@ export function rawExchange(port: number, ...parts: (string | Buffer)[]): Promis
     const socket = connect(port, "127.0.0.1", () => {
       for (const part of parts) socket.write(part);
     });
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("end", () => socket.end());
     socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
     socket.on("error", reject);
