@@ -12,9 +12,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { askHelper, type HelperEnvironment } from "./credential-helper.ts";
 import { codeOf } from "./failure.ts";
-import type { Log } from "./limits.ts";
 
 type Proof =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
@@ -48,13 +48,13 @@ type Entry = NonNullable<NonNullable<CredentialFile["auths"]>[string]>;
 export class DockerCredentials implements Credentials {
   readonly #files: readonly string[];
   readonly #helpers: HelperEnvironment | undefined;
-  readonly #log: Log;
+  readonly #log: Pick<Log, "debug" | "warn">;
 
   /** @param options.helpers what programs docker-credential-NAME are run with; absent: none is run, as in a server */
   constructor(options: {
     readonly files: readonly string[];
     readonly helpers?: HelperEnvironment | undefined;
-    readonly log: Log;
+    readonly log: Pick<Log, "debug" | "warn">;
   }) {
     this.#files = options.files;
     this.#helpers = options.helpers;

@@ -10,12 +10,13 @@
  * A host that a redirect led to is never answered with credentials, whatever it challenges.
  */
 import { GatewayError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { Auth } from "./auth.ts";
 import type { Authorization } from "./authorization.ts";
 import { refusedBy } from "./body.ts";
 import { parseChallenges } from "./challenge.ts";
 import { interruption, printable, refusal } from "./failure.ts";
-import type { Log, PullLimits } from "./limits.ts";
+import type { PullLimits } from "./limits.ts";
 import type { Route } from "./registry-policy.ts";
 import { withRetries } from "./retry.ts";
 import { discard, type Answer, type Transport } from "./transport.ts";
@@ -44,14 +45,14 @@ export class Exchange {
   readonly #transport: Pick<Transport, "send">;
   readonly #auth: Pick<Auth, "remembered" | "answer">;
   readonly #limits: PullLimits;
-  readonly #log: Log;
+  readonly #log: Pick<Log, "warn">;
   readonly #warned = new Set<string>();
 
   constructor(options: {
     readonly transport: Pick<Transport, "send">;
     readonly auth: Pick<Auth, "remembered" | "answer">;
     readonly limits: PullLimits;
-    readonly log: Log;
+    readonly log: Pick<Log, "warn">;
   }) {
     this.#transport = options.transport;
     this.#auth = options.auth;

@@ -74,10 +74,3 @@ export const defaultPullLimits: PullLimits = Object.freeze({
   retryAfterCapMs: 60_000,
   parallelPulls: 4,
 });
-
-/** Where the pulling code tells what nobody asked about; winston's Logger fits. */
-export type Log = {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-};

@@ -11,6 +11,7 @@
 import { Readable } from "node:stream";
 import { digestOf, isDigest, type Digest } from "../digest.ts";
 import { GatewayError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { systemAddresses, type Addresses } from "./address-policy.ts";
 import { Auth } from "./auth.ts";
 import { streamBlob } from "./blob.ts";
@@ -18,7 +19,7 @@ import type { Credentials } from "./credentials.ts";
 import { Documents, type Task } from "./documents.ts";
 import { Exchange } from "./exchange.ts";
 import { interruption } from "./failure.ts";
-import type { Log, PullLimits } from "./limits.ts";
+import type { PullLimits } from "./limits.ts";
 import * as manifests from "./manifest.ts";
 import type { Descriptor, ImageConfig, Manifest, Texts } from "./manifest.ts";
 import { chooseLayer, componentRefusal, type ModuleLayer } from "./module-layer.ts";
@@ -63,7 +64,7 @@ export class Registry {
     readonly policy: RegistryPolicy;
     readonly credentials: Credentials;
     readonly limits: PullLimits;
-    readonly log: Log;
+    readonly log: Pick<Log, "warn">;
     /** How names become addresses; absent: as the system says. */
     readonly addresses?: Addresses;
   }) {

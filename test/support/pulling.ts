@@ -31,7 +31,7 @@ export function client(
     policy: new RegistryPolicy(options.rules ?? {}),
     credentials: options.credentials ?? { find: async () => undefined },
     limits: { ...quick, ...options.limits },
-    log: { debug: at("debug"), info: at("info"), warn: at("warn") },
+    log: { warn: at("warn") },
     addresses: options.addresses ?? systemAddresses,
   });
   clients.push(registry);
