@@ -7,6 +7,7 @@
  * left of the window before anything is made of it.
  */
 import { GatewayError } from "../errors.ts";
+import { hold } from "./limits.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -78,20 +79,24 @@ export class Reader {
     }
   }
 
-  /** Reads how many entries follow and holds it against what is left, where each entry takes at least one byte. */
-  count(what: string): number {
+  /**
+   * Reads how many entries follow and holds it against what is left, where each entry takes at least one byte, and
+   * against a limit.
+   */
+  count(what: string, limit = Infinity): number {
     const start = this.#offset;
     const count = this.u32(`the number of ${what}`);
     if (count > this.remaining) {
       throw invalidModule(start, `at most ${this.remaining} ${what} in the bytes that are left`, String(count));
     }
+    hold(what, count, limit);
     return count;
   }
 
-  /** Reads a vector: a count, then as many entries. */
-  vector<T>(what: string, read: (reader: Reader) => T): T[] {
+  /** Reads a vector of at most `limit` entries: their count, then each. */
+  vector<T>(what: string, limit: number, read: (reader: Reader) => T): T[] {
     const entries: T[] = [];
-    for (let left = this.count(what); left > 0; left -= 1) entries.push(read(this));
+    for (let left = this.count(what, limit); left > 0; left -= 1) entries.push(read(this));
     return entries;
   }
 

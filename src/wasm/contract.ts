@@ -17,7 +17,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import { checkImports, shown } from "./imports.ts";
-import type { ModuleInfo } from "./inspect.ts";
+import type { ModuleInfo } from "./module-info.ts";
 import type { FunctionType } from "./value-types.ts";
 
 /** The four number types of WebAssembly 1.0. */

@@ -6,7 +6,7 @@
  * of types that it does not expect; it is refused here, as is a name that preview 1 does not have.
  */
 import { GatewayError } from "../errors.ts";
-import type { ImportInfo } from "./inspect.ts";
+import type { ImportInfo } from "./module-info.ts";
 
 /** The only module name that can be imported from. */
 export const preview1 = "wasi_snapshot_preview1";
@@ -101,7 +101,7 @@ export function checkImports(imports: readonly ImportInfo[], wasiCap: boolean): 
 }
 
 function isPreview1(imported: ImportInfo): boolean {
-  if (imported.kind !== "function" || !Object.hasOwn(preview1Parameters, imported.name)) return false;
+  if (imported.kind !== "function") return false;
   const wanted = preview1Parameters[imported.name];
   const { params, results } = imported.type;
   const letters = params.map((type) => (type === "i32" ? "i" : type === "i64" ? "l" : "?")).join("");

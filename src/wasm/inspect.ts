@@ -21,50 +21,12 @@ import {
   readTag,
 } from "./entries.ts";
 import { hold, type ModuleLimits } from "./limits.ts";
+import type { ExportInfo, External, ImportInfo, MemoryInfo, ModuleInfo } from "./module-info.ts";
 import { type SectionName, sectionsOf } from "./sections.ts";
 import { type DefinedType, type FunctionType, readTypes } from "./value-types.ts";
 
 export { defaultModuleLimits, type ModuleLimits } from "./limits.ts";
-
-/** A memory of a module, in pages of 64 KiB. */
-export type MemoryInfo = {
-  readonly minPages: number;
-  /** Absent when the module leaves growth to the host. */
-  readonly maxPages?: number;
-  readonly shared: boolean;
-  /** Addressed by i64. */
-  readonly is64: boolean;
-  readonly imported: boolean;
-};
-
-/** Something that passes between a module and its host. */
-export type External =
-  | { readonly kind: "function"; readonly type: FunctionType }
-  | { readonly kind: "memory"; readonly memory: MemoryInfo }
-  | ({ readonly kind: "global" } & GlobalType)
-  | { readonly kind: "table" }
-  | { readonly kind: "tag" };
-
-export type ImportInfo = { readonly module: string; readonly name: string } & External;
-export type ExportInfo = { readonly name: string } & External;
-
-/** Facts about a module. */
-export type ModuleInfo = {
-  readonly imports: readonly ImportInfo[];
-  readonly exports: readonly ExportInfo[];
-  /** Imported ones first, as the module counts them. */
-  readonly memories: readonly MemoryInfo[];
-  /** Functions that the module defines. */
-  readonly functionCount: number;
-  /** A start function runs at every instantiation. */
-  readonly hasStart: boolean;
-  /** Data and element segments that instructions can still read after instantiation. */
-  readonly passiveSegmentCount: number;
-  /** It can make garbage-collected arrays, of any size. */
-  readonly hasArrays: boolean;
-  /** Names of the custom sections in their order; the same name may come several times. */
-  readonly customSections: readonly string[];
-};
+export type { ModuleInfo } from "./module-info.ts";
 
 type Draft = {
   readonly types: DefinedType[];
@@ -75,6 +37,8 @@ type Draft = {
   readonly memories: MemoryInfo[];
   readonly globals: GlobalType[];
   readonly customSections: string[];
+  typeValues: number;
+  nameCharacters: number;
   functionCount: number;
   bodyCount: number;
   tableElements: number;
@@ -86,14 +50,14 @@ type Draft = {
 type ReadSection = (body: Reader, draft: Draft, limits: ModuleLimits) => void;
 
 const sectionReaders: Readonly<Record<SectionName, ReadSection>> = {
-  custom: (body, draft) => void draft.customSections.push(body.name("the name of a custom section")),
-  type: (body, { types }, limits) => {
-    for (let left = countOf(body, "types", limits.types); left > 0; left -= 1) {
-      readTypes(body, types);
-      hold("types", types.length, limits.types);
-    }
+  custom: (body, draft, limits) => {
+    const name = body.name("the name of a custom section");
+    draft.customSections.push(name);
+    countNames(draft, limits, name);
   },
-  import: (body, draft, limits) => eachOf(body, "imports", limits.imports, () => addImport(body, draft)),
+  type: (body, draft, limits) =>
+    eachOf(body, "types", limits.types, () => readTypes(body, (type) => addType(type, draft, limits))),
+  import: (body, draft, limits) => eachOf(body, "imports", limits.imports, () => addImport(body, draft, limits)),
   function: (body, draft, limits) =>
     eachOf(body, "functions", limits.functions, () => {
       draft.functions.push(readTypeUse(body, draft));
@@ -108,7 +72,7 @@ const sectionReaders: Readonly<Record<SectionName, ReadSection>> = {
     eachOf(body, "memories", limits.memories, () => memories.push(memoryInfo(readMemoryLimits(body), false))),
   tag: (body, _draft, limits) => eachOf(body, "tags", limits.types, () => readTag(body)),
   global: (body, { globals }, limits) => eachOf(body, "globals", limits.globals, () => globals.push(readGlobal(body))),
-  export: (body, draft, limits) => eachOf(body, "exports", limits.exports, () => addExport(body, draft)),
+  export: (body, draft, limits) => eachOf(body, "exports", limits.exports, () => addExport(body, draft, limits)),
   start: (body, draft) => {
     body.u32("the index of the start function");
     draft.hasStart = true;
@@ -144,6 +108,8 @@ export function inspect(bytes: Uint8Array, limits: ModuleLimits): ModuleInfo {
     memories: [],
     globals: [],
     customSections: [],
+    typeValues: 0,
+    nameCharacters: 0,
     functionCount: 0,
     bodyCount: 0,
     tableElements: 0,
@@ -165,8 +131,22 @@ export function inspect(bytes: Uint8Array, limits: ModuleLimits): ModuleInfo {
   return { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, hasArrays, customSections };
 }
 
-function addImport(body: Reader, draft: Draft): void {
+function addType(type: DefinedType, draft: Draft, limits: ModuleLimits): void {
+  draft.types.push(type);
+  hold("types", draft.types.length, limits.types);
+  if (typeof type === "string") return;
+  draft.typeValues += type.params.length + type.results.length;
+  hold("parameters and results in its types", draft.typeValues, limits.typeValues);
+}
+
+function countNames(draft: Draft, limits: ModuleLimits, ...names: string[]): void {
+  for (const name of names) draft.nameCharacters += name.length;
+  hold("characters in its names", draft.nameCharacters, limits.nameCharacters);
+}
+
+function addImport(body: Reader, draft: Draft, limits: ModuleLimits): void {
   const { module, name, entry } = readImport(body);
+  countNames(draft, limits, module, name);
   draft.imports.push({ module, name, ...importedExternal(entry, body, draft) });
 }
 
@@ -192,9 +172,10 @@ function importedExternal(entry: ImportedEntry, body: Reader, draft: Draft): Ext
   }
 }
 
-function addExport(body: Reader, draft: Draft): void {
+function addExport(body: Reader, draft: Draft, limits: ModuleLimits): void {
   const start = body.offset;
   const { name, kind, index } = readExport(body);
+  countNames(draft, limits, name);
   const external = exported(kind, index, draft);
   if (external === undefined) throw invalidModule(start, `the index of a ${kind}`, String(index));
   draft.exports.push({ name, ...external });
@@ -234,12 +215,6 @@ function functionType(index: number, body: Reader, { types }: Draft): FunctionTy
   throw invalidModule(body.offset, "the index of a function type", `${index} (${type ?? "undefined"})`);
 }
 
-function countOf(body: Reader, what: string, limit: number): number {
-  const count = body.count(what);
-  hold(what, count, limit);
-  return count;
-}
-
 function eachOf(body: Reader, what: string, limit: number, read: () => void): void {
-  for (let left = countOf(body, what, limit); left > 0; left -= 1) read();
+  for (let left = body.count(what, limit); left > 0; left -= 1) read();
 }

@@ -1,6 +1,6 @@
 /**
- * How much a module may hold. Most bounds keep the compiler's work and an instance's footprint small; none is there to
- * keep our own reading finite, which is linear in the bytes anyway.
+ * How much a module may hold. The bounds keep three things small: what is kept of a module while it is read (a thread
+ * whose heap overflows can take the process with it), what the compiler does, and what every instance costs.
  */
 import { GatewayError } from "../errors.ts";
 
@@ -8,6 +8,8 @@ import { GatewayError } from "../errors.ts";
 export type ModuleLimits = {
   readonly sections: number;
   readonly types: number;
+  /** Parameters and results of all types together. */
+  readonly typeValues: number;
   readonly imports: number;
   readonly functions: number;
   readonly tables: number;
@@ -16,6 +18,8 @@ export type ModuleLimits = {
   readonly memories: number;
   readonly globals: number;
   readonly exports: number;
+  /** Characters in the names of all imports, exports and custom sections together. */
+  readonly nameCharacters: number;
   /** Of data, and as many of elements. */
   readonly segments: number;
   readonly localsPerFunction: number;
@@ -29,13 +33,15 @@ export type ModuleLimits = {
 export const defaultModuleLimits: ModuleLimits = {
   sections: 1_000,
   types: 100_000,
+  typeValues: 500_000,
   imports: 10_000,
   functions: 200_000,
   tables: 100,
   tableElements: 1_000_000,
   memories: 8,
   globals: 100_000,
-  exports: 100_000,
+  exports: 10_000,
+  nameCharacters: 1_000_000,
   segments: 100_000, // V8's for data
   localsPerFunction: 50_000, // V8's
   bodyBytes: 7_654_321, // V8's

@@ -17,7 +17,7 @@
 import { GatewayError } from "../errors.ts";
 import { type Reader, Writer } from "./binary.ts";
 import { type DefinedTable, type Limits, readImport, readMemoryLimits, readTable } from "./entries.ts";
-import { defaultModuleLimits } from "./limits.ts";
+import { defaultModuleLimits as limits } from "./limits.ts";
 import { beginModule, sectionIds, type SectionName, sectionOrder, sectionsOf } from "./sections.ts";
 
 /** A memory that the host must bring to an instance. */
@@ -47,7 +47,8 @@ type MovedMemory = { readonly asks: MemoryImport; readonly encoded: Uint8Array }
 const memoryKind = 2;
 
 /**
- * Rewrites a module to run under a host's bounds. The bytes need not have been inspected.
+ * Rewrites a module to run under a host's bounds. The bytes need not have been inspected; the default limits hold for
+ * what is rewritten.
  * @throws {GatewayError} MODULE_INVALID, IMAGE_UNSUPPORTED (a component), MODULE_UNSUPPORTED (a shared memory: the host
  * cannot give it a maximum of its own, and no guest of ours has a second thread)
  */
@@ -75,7 +76,7 @@ export function prepare(bytes: Uint8Array): Prepared {
 
 function readImports(body: Reader): Imports {
   const modules = new Set<string>();
-  const count = body.count("imports");
+  const count = body.count("imports", limits.imports);
   const start = body.offset;
   for (let left = count; left > 0; left -= 1) modules.add(readImport(body).module);
   body.end("the import section");
@@ -83,13 +84,13 @@ function readImports(body: Reader): Imports {
 }
 
 function readMemories(body: Reader): DefinedMemory[] {
-  const memories = body.vector("memories", () => {
+  const memories = body.vector("memories", limits.memories, () => {
     const start = body.offset;
-    const limits = readMemoryLimits(body);
-    if (limits.shared) {
+    const memory = readMemoryLimits(body);
+    if (memory.shared) {
       throw new GatewayError("MODULE_UNSUPPORTED", "the module defines a shared memory; build it without threads");
     }
-    return { limits, encoded: body.since(start) };
+    return { limits: memory, encoded: body.since(start) };
   });
   body.end("the memory section");
   return memories;
@@ -97,20 +98,20 @@ function readMemories(body: Reader): DefinedMemory[] {
 
 /** Writes the tables as they were, except that each has a maximum. */
 function boundedTables(body: Reader): Uint8Array {
-  const tables = body.vector("tables", readTable);
+  const tables = body.vector("tables", limits.tables, readTable);
   body.end("the table section");
   const growing = tables.filter(({ limits: { min, max = Infinity } }) => max > min).length;
-  const spare = tables.reduce((left, { limits }) => left - limits.min, defaultModuleLimits.tableElements);
+  const spare = tables.reduce((left, table) => left - table.limits.min, limits.tableElements);
   const share = Math.max(0, Math.floor(spare / Math.max(1, growing)));
   const writer = new Writer().u32(tables.length);
   for (const table of tables) writeTable(writer, table, table.limits.min + share);
   return writer.finish();
 }
 
-function writeTable(writer: Writer, { limits, before, behind }: DefinedTable, mostElements: number): void {
-  const { min, max = Infinity, is64 } = limits;
-  writer.bytes(before).byte(is64 ? 5 : 1);
-  writer.u32(min).u32(Math.min(max, mostElements)).bytes(behind);
+function writeTable(writer: Writer, table: DefinedTable, mostElements: number): void {
+  const { min, max = Infinity, is64 } = table.limits;
+  writer.bytes(table.before).byte(is64 ? 5 : 1);
+  writer.u32(min).u32(Math.min(max, mostElements)).bytes(table.behind);
 }
 
 /** Writes the imports as they were, then one for each memory, whose type is copied as it was written. */

@@ -39,6 +39,9 @@ const heapTypes: Readonly<Record<number, string>> = {
   0x69: "exn",
 };
 
+/** V8's limit for parameters, and for results, of one function. */
+const mostValues = 1_000;
+
 const refNull = 0x63;
 const ref = 0x64;
 
@@ -70,14 +73,14 @@ export function readHeapType(reader: Reader): string {
   return type;
 }
 
-/** Reads one entry of the type section, a recursion group or a single type, and appends what it defines. */
-export function readTypes(reader: Reader, types: DefinedType[]): void {
+/** Reads one entry of the type section, a recursion group or a single type, and hands over each type as it comes. */
+export function readTypes(reader: Reader, add: (type: DefinedType) => void): void {
   if (reader.peek("a type") !== 0x4e) {
-    types.push(readSubtype(reader));
+    add(readSubtype(reader));
     return;
   }
   reader.byte("a recursion group");
-  for (let left = reader.count("types of a recursion group"); left > 0; left -= 1) types.push(readSubtype(reader));
+  for (let left = reader.count("types of a recursion group"); left > 0; left -= 1) add(readSubtype(reader));
 }
 
 function readReference(reader: Reader, byte: number): string | undefined {
@@ -91,7 +94,10 @@ function readSubtype(reader: Reader): DefinedType {
   const start = reader.peek("a type");
   if (start === 0x50 || start === 0x4f) {
     reader.byte("a subtype");
-    reader.vector("supertypes", (each) => each.u32("a supertype"));
+    const countAt = reader.offset;
+    const count = reader.u32("the number of supertypes");
+    if (count > 1) throw invalidModule(countAt, "at most one supertype", String(count));
+    if (count === 1) reader.u32("a supertype");
   }
   return readComposite(reader);
 }
@@ -101,7 +107,10 @@ function readComposite(reader: Reader): DefinedType {
   const form = reader.byte("a type");
   switch (form) {
     case 0x60:
-      return { params: reader.vector("parameters", readValueType), results: reader.vector("results", readValueType) };
+      return {
+        params: reader.vector("parameters of one function", mostValues, readValueType),
+        results: reader.vector("results of one function", mostValues, readValueType),
+      };
     case 0x5f:
       for (let left = reader.count("fields"); left > 0; left -= 1) readField(reader);
       return "struct";

@@ -107,6 +107,7 @@ describe("inspect()", () => {
     ["a shared global", moduleOf(section(2, 1, text("a"), text("b"), 3, 0x7f, 2))],
     ["a tag with an attribute", moduleOf(section(1, 1, plain), section(13, 1, 1, 0))],
     ["a recursion group in another", moduleOf(section(1, 1, 0x4e, 1, 0x4e, 1, plain))],
+    ["two supertypes", moduleOf(section(1, 2, [0x50, 0, plain], [0x50, 2, 0, 0, plain]))],
     ["a continuation type", moduleOf(section(1, 1, 0x5d, 0))],
     ["an exact reference", moduleOf(section(1, 1, 0x60, 1, 0x63, 0x62, 0, 0))],
     ["a packed value type", moduleOf(section(1, 1, 0x60, 1, 0x78, 0))],
@@ -152,6 +153,14 @@ describe("inspect() holds a module against its limits", () => {
   test.each<[keyof ModuleLimits, Uint8Array, string]>([
     ["sections", moduleOf(section(0, 0), section(0, 0), section(0, 0), section(0, 0)), "4 sections"],
     ["types", moduleOf(section(1, 4, many(4, ...plain))), "4 types"],
+    ["typeValues", moduleOf(section(1, 2, many(2, 0x60, 1, 0x7f, 1, 0x7e))), "4 parameters and results in its types"],
+    ["nameCharacters", moduleOf(section(0, text("ab")), section(0, text("cd"))), "4 characters in its names"],
+    ["nameCharacters", moduleOf(section(2, 1, text("ab"), text("cd"), 2, 0, 0)), "4 characters in its names"],
+    [
+      "nameCharacters",
+      moduleOf(section(4, 1, 0x70, 0, 0), section(7, 1, text("abcd"), 1, 0)),
+      "4 characters in its names",
+    ],
     ["types", moduleOf(section(1, 1, 0x4e, 4, many(4, ...plain))), "4 types"],
     ["imports", moduleOf(t, section(2, 4, many(4, 0, 0, 0, 0))), "4 imports"],
     ["functions", moduleOf(t, functions(4), bodies([], [], [], [])), "4 functions"],
@@ -170,6 +179,17 @@ describe("inspect() holds a module against its limits", () => {
     expect(refusal.code).toBe("MODULE_INVALID");
     expect(refusal.message).toBe(`the module has ${sentence}; the limit is 3`);
     expect(() => inspect(bytes, { ...defaultModuleLimits, [limit]: 4 })).not.toThrow(/limit/);
+  });
+
+  test.each([
+    ["parameters", [0x60, leb(1001), many(1001, 0x7f), 0]],
+    ["results", [0x60, 0, leb(1001), many(1001, 0x7f)]],
+  ])("a function has at most a thousand %s, as in V8", (what, type) => {
+    const bytes = moduleOf(section(1, 1, ...type));
+    expect(WebAssembly.validate(bytes)).toBe(false);
+    expect(refusalOf(() => inspect(bytes, defaultModuleLimits)).message).toBe(
+      `the module has 1001 ${what} of one function; the limit is 1000`,
+    );
   });
 
   test("sums locals without overflow", () => {
