@@ -22,8 +22,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   http: ["functions.ts", "access", "oci/reference.ts", ...facts],
   "warm.ts": ["functions.ts"],
-  "functions.ts": ["pulls.ts", "calls.ts", "oci", "store", "wasm", "runtime", ...facts],
+  "functions.ts": ["pulls.ts", "loader.ts", "calls.ts", "oci", "store", "wasm", "runtime", ...facts],
   "pulls.ts": ["oci", "store", "wasm", "runtime", ...facts],
+  "loader.ts": ["pulls.ts", "oci", "store", "runtime", ...facts],
   "calls.ts": ["store", "wasm", "runtime", ...facts],
   access: facts,
   oci: facts,
@@ -112,7 +113,7 @@ function importsOf(from: string): Import[] {
 }
 
 function codeOf(file: string): string {
-  return readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
+  return readFileSync(join(src, file), "utf8").replace(/(?<=^|\s)(?:\/\*[\s\S]*?\*\/|\/\/.*$)/gm, "");
 }
 
 function isLibrary(to: string): boolean {
