@@ -182,8 +182,6 @@ export function readDataSegment(reader: Reader): SegmentMode {
 
 /** One function's code. */
 export type Body = {
-  /** Where the body begins, behind its size. */
-  readonly offset: number;
   readonly sizeBytes: number;
   /** Declared locals, parameters not among them; exact up to 2^53, which is more than any engine takes. */
   readonly localCount: number;
@@ -194,11 +192,11 @@ export type Body = {
 /** Reads a function body as far as its instructions. */
 export function readBody(reader: Reader): Body {
   const body = reader.window(reader.u32("the size of a function body"), "a function body");
-  const shape = { offset: body.offset, sizeBytes: body.remaining };
+  const sizeBytes = body.remaining;
   let localCount = 0;
   for (let left = body.count("groups of locals"); left > 0; left -= 1) {
     localCount += body.u32("a number of locals");
     readValueType(body);
   }
-  return { ...shape, localCount, instructions: body };
+  return { sizeBytes, localCount, instructions: body };
 }

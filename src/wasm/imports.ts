@@ -9,7 +9,7 @@ import { GatewayError } from "../errors.ts";
 import type { ImportInfo } from "./module-info.ts";
 
 /** The only module name that can be imported from. */
-export const preview1 = "wasi_snapshot_preview1";
+const preview1 = "wasi_snapshot_preview1";
 
 /** Parameters of each function of preview 1, i for i32, l for i64; all but proc_exit return an i32. */
 export const preview1Parameters: Readonly<Record<string, string>> = {
