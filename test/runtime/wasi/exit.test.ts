@@ -1,5 +1,6 @@
 /** A guest's end stands, whatever the guest does about it. */
 import { enter } from "../../../src/runtime/guest.ts";
+import { Exit } from "../../../src/runtime/wasi/exit.ts";
 import { fixture, wat } from "../../support/wat.ts";
 import { ready } from "./ready.ts";
 
@@ -25,6 +26,20 @@ describe("proc_exit", () => {
     expect(() => call("random_get", 0, 4)).toThrow();
     expect(() => call("proc_exit", 4)).toThrow();
     expect(host.ending).toEqual({ kind: "exited", exitCode: 3 });
+  });
+
+  test("stands even where it was caught", () => {
+    const exit = new Exit();
+    expect(() => exit.end({ kind: "exited", exitCode: 7 })).toThrow();
+    expect(() => exit.end({ kind: "exited", exitCode: 0 })).toThrow();
+    expect(() => exit.fail(new Error("later"))).toThrow();
+    expect(exit.ending).toEqual({ kind: "exited", exitCode: 7 });
+    const { guest, call } = ready(fixture("wasi-everything.wat"));
+    const outcome = enter(guest, () => {
+      expect(() => call("proc_exit", 7)).toThrow();
+      return { kind: "returned", output: new Uint8Array(0) };
+    });
+    expect(outcome).toMatchObject({ kind: "exited", exitCode: 7 });
   });
 
   test("reads its code as unsigned", () => {

@@ -192,6 +192,22 @@ describe("the table of descriptors", () => {
   });
 });
 
+test("path_open() makes, empties and opens nothing when it cannot say the number", () => {
+  const { mounts } = writable();
+  const guest = ready(everything, { mounts });
+  write(guest, open(guest, "old", creat).fd, "content");
+  for (const [name, oflags] of [
+    ["new", creat],
+    ["old", trunc],
+  ] as const) {
+    const [[at, length] = [0, 0]] = put(guest, name);
+    expect(guest.call("path_open", 3, 0, at, length, oflags, readAndWrite, 0n, 0, -4)).toBe(21);
+  }
+  expect([...(mounts[0]?.folder.contents.keys() ?? [])]).toEqual(["old"]);
+  const { fd } = open(guest, "old");
+  expect([fd, read(guest, fd)]).toEqual([5, "content"]);
+});
+
 describe("a read-only mount", () => {
   test("is found at its path and read", () => {
     const guest = ready(everything, readOnly());

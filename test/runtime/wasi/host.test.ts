@@ -2,10 +2,11 @@
 import { WASI } from "@bjorn3/browser_wasi_shim";
 import { MemoryFolder } from "../../../src/runtime/wasi/folders.ts";
 import { WasiHost } from "../../../src/runtime/wasi/host.ts";
-import { fixture } from "../../support/wat.ts";
+import { fixture, wat } from "../../support/wat.ts";
 import { ready, text } from "./ready.ts";
 
 const everything = fixture("wasi-everything.wat");
+const limits = { outputBytes: 100, stderrBytes: 100, timeoutMs: 1000 };
 const [success, badf, fault, inval, notsup] = [0, 8, 21, 28, 58];
 
 /** Writes a list of one buffer at 0 that names `length` bytes at `pointer`. */
@@ -56,6 +57,8 @@ describe("WasiHost", () => {
     expect(first.call("fd_write", 1, 0, 1, 8)).toBe(success);
     expect(first.call("fd_write", 2, 0, 1, 8)).toBe(success);
     expect(first.call("fd_close", 1)).toBe(success);
+    expect(first.call("args_get", 1000, 2000)).toBe(success);
+    expect(first.call("environ_get", 1000, 2000)).toBe(success);
     expect(() => first.call("proc_exit", 3)).toThrow();
     const second = ready(everything, {}, host);
     expect(host.ending).toBeUndefined();
@@ -68,6 +71,14 @@ describe("WasiHost", () => {
     expect(second.call("fd_read", 0, 0, 1, 8)).toBe(success);
     expect(second.bytes().subarray(8, 12)).toEqual(new Uint8Array(4));
     expect(second.call("fd_write", 1, 0, 1, 8)).toBe(success);
+  });
+
+  test("reaches no memory between the beginning of a call and the binding of its own", () => {
+    const host = new WasiHost();
+    const { call, bytes } = ready(everything, {}, host);
+    host.begin({ args: ["next"], env: [], stdin: new Uint8Array(0), stdout: "output", limits });
+    expect(call("args_get", 0, 100)).toBe(fault);
+    expect(bytes().every((byte) => byte === 0)).toBe(true);
   });
 
   test("gives stdin in the pieces that are asked for, then its end", () => {
@@ -185,6 +196,14 @@ describe("bad pointers", () => {
     for (let index = 0; index < 1024; index++) view.setUint32(8 * index + 4, 4 * 65536, true);
     expect(call("fd_write", 2, 0, 1024, 8192)).toBe(success);
     expect(view.getUint32(8192, true)).toBe(1024 * 4 * 65536);
+    const large = ready(
+      wat(`(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 65) (export "fd_write" (func $write)))`),
+    );
+    const largeView = new DataView(large.bytes().buffer);
+    for (let index = 0; index < 1024; index++) largeView.setUint32(8 * index + 4, 64 * 65536, true);
+    expect(large.call("fd_write", 2, 0, 1023, 8192)).toBe(success);
+    expect(large.call("fd_write", 2, 0, 1024, 8192)).toBe(inval);
   });
 });
 
