@@ -3,6 +3,8 @@
 ARG BASE=docker.io/library/node:26-bookworm-slim
 
 FROM ${BASE} AS packages
+# For an npm registry behind a private CA; in the build only.
+ARG NODE_EXTRA_CA_CERTS
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No install script is needed: every binary comes inside its package.
