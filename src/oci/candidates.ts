@@ -19,7 +19,7 @@ export type Chooser = Pick<Image, "reference" | "config" | "annotations">;
 export type Rank = number;
 
 /** Two files of this rank exclude each other. */
-const anyModule = 5;
+const anyModule = 100;
 const mostListed = 10;
 
 /** Judges the paths of one image's archive, each once. */
@@ -28,18 +28,21 @@ export class Candidates {
   readonly #ranks = new Map<string, Rank>();
   readonly #seen = new Set<string>();
   readonly #modules: string[] = [];
+  /** Ranks below this one are the image's own wishes. */
+  readonly #named: Rank;
+  #link: { readonly name: string; readonly rank: Rank } | undefined;
 
   constructor({ reference, config, annotations }: Chooser) {
     this.#image = reference.text;
     const wishes = [config?.entrypoint[0], config?.cmd[0], annotations[moduleKey] ?? config?.labels[moduleKey]];
     const workingDir = config?.workingDir ?? "";
-    wishes.forEach((wish, rank) => {
-      if (wish === undefined) return;
-      const paths = wish.startsWith("/") ? [wish] : [`${workingDir}/${wish}`, wish];
-      for (const path of paths) this.#wish(normal(path), rank);
-    });
-    this.#wish("plugin.wasm", 3);
-    this.#wish("main.wasm", 4);
+    for (const wish of wishes) {
+      if (wish === undefined) continue;
+      for (const path of wish.startsWith("/") ? [wish] : [`${workingDir}/${wish}`, wish]) this.#wish(normal(path));
+    }
+    this.#named = this.#ranks.size;
+    this.#wish("plugin.wasm");
+    this.#wish("main.wasm");
   }
 
   /**
@@ -51,8 +54,8 @@ export class Candidates {
     if (/(?:^|\/)\.wh\./.test(name)) return undefined;
     const rank = this.#ranks.get(name);
     if (!isFile) {
-      if (rank === undefined || rank > 2) return undefined;
-      throw this.#unsupported(`names ${printable(name)} as its program, which is a link and no file`);
+      if (rank !== undefined && rank < Math.min(this.#named, this.#link?.rank ?? Infinity)) this.#link = { name, rank };
+      return undefined;
     }
     // macOS's tar puts a file's attributes beside it, as ._NAME.
     if (!/(?:^|\/)(?!\._)[^/]*\.wasm$/.test(name)) return rank;
@@ -60,8 +63,11 @@ export class Candidates {
     return rank ?? anyModule;
   }
 
-  /** Refuses a choice between equals, and no choice at all. */
+  /** Refuses a link where a better file would be, a choice between equals, and no choice at all. */
   settle(best: Rank | undefined): void {
+    if (this.#link !== undefined && this.#link.rank < (best ?? Infinity)) {
+      throw this.#unsupported(`names ${printable(this.#link.name)} as its program, which is a link and no file`);
+    }
     if (best !== undefined && (best < anyModule || this.#modules.length === 1)) return;
     const files = [...this.#seen].slice(0, mostListed).map(printable).join(", ") || "nothing";
     if (best === undefined) throw this.#unsupported(`has no .wasm file in its layer, which holds ${files}`);
@@ -80,8 +86,8 @@ export class Candidates {
     return name;
   }
 
-  #wish(path: string, rank: Rank): void {
-    if (path !== "" && !this.#ranks.has(path)) this.#ranks.set(path, rank);
+  #wish(path: string): void {
+    if (path !== "" && !this.#ranks.has(path)) this.#ranks.set(path, this.#ranks.size);
   }
 
   #invalid(found: string): GatewayError {

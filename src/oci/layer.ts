@@ -56,16 +56,24 @@ export async function extractModule<F extends StagedFile>(
   source: Readable,
   extraction: Extraction<F>,
 ): Promise<Extracted<F>> {
-  const bench = new Bench(extraction);
+  // A stream that waits for the source only ends when the source does, so whatever fails ends that first.
+  const stop = (): void => void source.destroy();
+  const bench = new Bench(extraction, stop);
+  extraction.signal?.addEventListener("abort", stop, { once: true });
   try {
+    extraction.signal?.throwIfAborted();
     const { head, body } = await peek(source, headBytes);
     const plain = decompressed(body, head, extraction);
-    const found = unpacked(plain.readable, bench, extraction);
-    return await together(found, plain.done, () => plain.readable.destroy());
+    return await together(unpacked(plain.readable, bench, extraction), plain.done, () => {
+      stop();
+      plain.readable.destroy();
+    });
   } catch (error) {
-    source.destroy();
+    stop();
     await bench.clear();
     throw worded(error, extraction);
+  } finally {
+    extraction.signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -81,11 +89,14 @@ async function together<T>(consumer: Promise<T>, producer: Promise<void>, stop: 
 
 /** The staged file there is, if any, so that none is forgotten. */
 class Bench<F extends StagedFile> {
+  /** Ends the source of everything. */
+  readonly stop: () => void;
   readonly #extraction: Extraction<F>;
   #file: F | undefined;
 
-  constructor(extraction: Extraction<F>) {
+  constructor(extraction: Extraction<F>, stop: () => void) {
     this.#extraction = extraction;
+    this.stop = stop;
   }
 
   /** Writes a file in place of the one before. */
@@ -94,8 +105,9 @@ class Bench<F extends StagedFile> {
     const file = await this.#extraction.stage();
     this.#file = file;
     const { limits, image, signal } = this.#extraction;
-    const name = `${image.reference.text}: its module`;
-    await pipeline(contents, counter(limits.moduleBytes, name), file.writable, { ...(signal && { signal }) });
+    const counted = counter(limits.moduleBytes, `${image.reference.text}: its module`);
+    for (const stream of [counted, file.writable]) stream.once("error", this.stop);
+    await pipeline(contents, counted, file.writable, { ...(signal && { signal }) });
     return file;
   }
 
@@ -159,7 +171,7 @@ async function fromTar<F extends StagedFile>(
   const { image, limits, signal } = extraction;
   const archive = extract(oldTarsToo);
   const read = pipeline(body, tarGuard(image.reference.text, limits), archive, { ...(signal && { signal }) });
-  return together(choose(archive, bench, extraction), read, () => body.destroy());
+  return together(choose(archive, bench, extraction), read, bench.stop);
 }
 
 /** Walks an archive to its end and keeps the best module in it. */

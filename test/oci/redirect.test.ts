@@ -79,7 +79,9 @@ describe("a redirect", () => {
     putDockerImage(remote);
     redirect(/blobs/, (url) => `${elsewhere.origin}${url}`);
     elsewhere.misbehave(/./, (_request, response) => {
-      response.writeHead(401, { "www-authenticate": `Basic realm="x", Bearer realm="${elsewhere.origin}/token"` }).end();
+      response
+        .writeHead(401, { "www-authenticate": `Basic realm="x", Bearer realm="${elsewhere.origin}/token"` })
+        .end();
     });
     await expect(pull(client({ credentials }).registry)).rejects.toEqual(failure("REGISTRY_DENIED", elsewhere.host));
     expect(elsewhere.requests).toHaveLength(1);
@@ -199,6 +201,8 @@ describe("at the first hop", () => {
   test("a name of a metadata address is refused, listed as insecure or not", async () => {
     const addresses = publicLoopback({ "metadata.test": "169.254.169.254" });
     const { registry } = client({ addresses, rules: { insecure: ["metadata.test"] } });
-    await expect(registry.resolve(parseReference("metadata.test/app"))).rejects.toEqual(failure("REGISTRY_NOT_ALLOWED"));
+    await expect(registry.resolve(parseReference("metadata.test/app"))).rejects.toEqual(
+      failure("REGISTRY_NOT_ALLOWED"),
+    );
   });
 });

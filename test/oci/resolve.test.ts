@@ -26,7 +26,9 @@ function artifact(overrides: object = {}): object {
 
 describe("resolve()", () => {
   test("finds a docker image's layer, config and digests", async () => {
-    const { manifest, layer } = putDockerImage(remote, { config: { Cmd: ["/f.wasm"], Env: ["A=b"], Labels: { c: "d" } } });
+    const { manifest, layer } = putDockerImage(remote, {
+      config: { Cmd: ["/f.wasm"], Env: ["A=b"], Labels: { c: "d" } },
+    });
     const image = await client().registry.resolve(at("app:v1"));
     expect(image.digest).toBe(manifest.digest);
     expect(image.manifestDigest).toBe(manifest.digest);
@@ -124,7 +126,11 @@ describe("resolve()", () => {
     await registry.resolve(at("app:v1"));
     await registry.resolve(at("app:v1"));
     expect(logged).toEqual([
-      { level: "warn", message: "a registry warns", fields: { registry: remote.host, warning: "this registry closes soon" } },
+      {
+        level: "warn",
+        message: "a registry warns",
+        fields: { registry: remote.host, warning: "this registry closes soon" },
+      },
     ]);
   });
 });
@@ -133,7 +139,9 @@ describe("resolve() refuses", () => {
   test("a manifest that is not what the digest says", async () => {
     const { manifest } = putDockerImage(remote);
     putDockerImage(remote, { tag: "other", config: {} });
-    remote.misbehave(/manifests/, (request, response) => remote.serve({ ...request, url: "/v2/app/manifests/other" }, response));
+    remote.misbehave(/manifests/, (request, response) =>
+      remote.serve({ ...request, url: "/v2/app/manifests/other" }, response),
+    );
     await expect(client().registry.resolve(at(`app@${manifest.digest}`))).rejects.toEqual(
       failure("DIGEST_MISMATCH", manifest.digest),
     );
@@ -272,7 +280,11 @@ describe("resolve() refuses", () => {
 
   test("a component that only its config tells of", async () => {
     for (const text of ['{"os":"wasip2","architecture":"wasm"}', '{"os":"wasip1","component":{"exports":[]}}']) {
-      remote.putManifest("app", "v1", artifact({ config: remote.putBlob(text, "application/vnd.wasm.config.v0+json") }));
+      remote.putManifest(
+        "app",
+        "v1",
+        artifact({ config: remote.putBlob(text, "application/vnd.wasm.config.v0+json") }),
+      );
       await expect(client().registry.resolve(at("app:v1"))).rejects.toEqual(failure("IMAGE_UNSUPPORTED", "component"));
     }
   });
@@ -293,7 +305,9 @@ describe("resolve() refuses", () => {
   });
 
   test("an image that is not there, with the registry's words", async () => {
-    await expect(client().registry.resolve(at("app:v1"))).rejects.toEqual(failure("IMAGE_NOT_FOUND", "MANIFEST_UNKNOWN"));
+    await expect(client().registry.resolve(at("app:v1"))).rejects.toEqual(
+      failure("IMAGE_NOT_FOUND", "MANIFEST_UNKNOWN"),
+    );
     expect(remote.requests).toHaveLength(1);
   });
 
@@ -320,7 +334,7 @@ describe("resolve() refuses", () => {
       .catch((reason: unknown) => String(reason));
     expect(error).toContain("DENIED see https://cdn.example/x [31m long");
     expect(error).not.toMatch(/secret|pw@|detail|\u001b|\u202e/);
-    expect(String(error).length).toBeLessThan(400);
+    expect([...String(error as string)].length).toBeLessThan(400);
   });
 
   test("to hang where the registry does not answer", async () => {

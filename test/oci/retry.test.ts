@@ -73,7 +73,9 @@ describe("a request", () => {
 
   test("is tried for so long and no longer, whatever the answers", async () => {
     remote.misbehave(/manifests/, (_request, response) => refuse(response, 503, "DOWN"));
-    const { registry } = client({ limits: { documentTimeoutMs: 300, retryBaseMs: 60, retryCapMs: 60, attempts: 1000 } });
+    const { registry } = client({
+      limits: { documentTimeoutMs: 300, retryBaseMs: 60, retryCapMs: 60, attempts: 1000 },
+    });
     await expect(registry.resolve(app())).rejects.toEqual(expect.objectContaining({ code: "REGISTRY_UNAVAILABLE" }));
     expect(remote.asked(/manifests/)).toBeLessThan(12);
   });
