@@ -9,9 +9,18 @@ import * as wasiCommand from "./runtime/abi/wasi-command.ts";
 import type { Call, CallLimits, Input, Outcome } from "./runtime/protocol.ts";
 import type { FunctionRecord } from "./store/catalog.ts";
 import type { Contract } from "./wasm/contract.ts";
+import type { ModuleInfo } from "./wasm/inspect.ts";
 
 /** Bounds that a deploy sets for its function, or an invoke for its call; what is absent is as the gateway has it. */
 export type Limits = { readonly memoryBytes?: number; readonly timeoutMs?: number };
+
+/** A call to make. */
+export type InvokeRequest = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly args: Arguments;
+  readonly limits: Limits;
+};
 
 /** Bytes of a WebAssembly page. */
 const pageBytes = 65_536;
@@ -34,6 +43,24 @@ export function limitsOf(base: CallLimits, asked: Limits): CallLimits {
     );
   }
   return { ...base, memoryPages, timeoutMs };
+}
+
+/** Returns a function's bounds: its own, unless the gateway's have come down since its deploy. */
+export function ownLimits(base: CallLimits, { limits }: Pick<FunctionRecord, "limits">): CallLimits {
+  const { memoryBytes = Infinity, timeoutMs = Infinity } = limits;
+  return {
+    ...base,
+    memoryPages: Math.min(base.memoryPages, Math.floor(memoryBytes / pageBytes)),
+    timeoutMs: Math.min(base.timeoutMs, timeoutMs),
+  };
+}
+
+/** Refuses a module that could not even start within its limit. @throws {GatewayError} MODULE_UNSUPPORTED */
+export function checkStart({ memories }: Pick<ModuleInfo, "memories">, { memoryPages }: CallLimits): void {
+  const startPages = memories.reduce((sum, memory) => sum + memory.minPages, 0);
+  if (startPages <= memoryPages) return;
+  const message = `the module starts with ${startPages} pages of memory (64 KiB each), its limit is ${memoryPages}`;
+  throw new GatewayError("MODULE_UNSUPPORTED", message);
 }
 
 /** Makes a function's call. @throws {GatewayError} INVALID_REQUEST when its contract cannot take the arguments */

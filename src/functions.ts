@@ -5,13 +5,13 @@
  * Order is what keeps promises: a function's bytes are on disk before its row, its row before the answer. A crash in
  * between leaves files that nobody names, which the next start sweeps.
  */
-import type { Arguments } from "./arguments.ts";
 import { GatewayError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import { parseReference, type Reference } from "./oci/reference.ts";
+import type { Reference } from "./oci/reference.ts";
 import type { Pulled, Pulls } from "./pulls.ts";
-import { callOf, limitsOf, outputOf, type Limits } from "./calls.ts";
+import { callOf, checkStart, limitsOf, ownLimits, outputOf, type InvokeRequest, type Limits } from "./calls.ts";
+import { Loader } from "./loader.ts";
 import type { Modules } from "./runtime/modules.ts";
 import type { Pool } from "./runtime/pool.ts";
 import type { Call, CallLimits, LoadedModule, Outcome } from "./runtime/protocol.ts";
@@ -21,6 +21,7 @@ import { functionFile } from "./store/links.ts";
 import { Turns } from "./turns.ts";
 import { chooseContract, type Contract } from "./wasm/contract.ts";
 
+export type { InvokeRequest } from "./calls.ts";
 export type { FunctionRecord } from "./store/catalog.ts";
 
 /** The namespace of whoever names none. */
@@ -40,14 +41,6 @@ export type DeployRequest = {
   readonly update: boolean;
 };
 
-/** A call to make. */
-export type InvokeRequest = {
-  readonly namespace: string;
-  readonly name: string;
-  readonly args: Arguments;
-  readonly limits: Limits;
-};
-
 /** What functions are made of. */
 export type FunctionsOptions = {
   readonly dataDir: string;
@@ -65,11 +58,13 @@ export type FunctionsOptions = {
 /** The deployed functions. */
 export class Functions {
   readonly #options: FunctionsOptions;
+  readonly #loader: Loader;
   readonly #turns = new Turns();
   #closed = false;
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
+    this.#loader = new Loader({ ...options, relink: (record) => this.#relink(record) });
   }
 
   /**
@@ -91,8 +86,8 @@ export class Functions {
         return await this.#install(recordOf(request, pulled, this.#contractFor(request, pulled), before), before);
       } finally {
         pulled.release();
-        await this.#options.pulls.collect(pulled.digest);
-        if (before !== undefined) await this.#options.pulls.collect(before.moduleDigest);
+        await this.#tidy(() => this.#options.pulls.collect(pulled.digest));
+        if (before !== undefined) await this.#tidy(() => this.#options.pulls.collect(before.moduleDigest));
       }
     });
   }
@@ -124,8 +119,8 @@ export class Functions {
     return this.#turns.take(`${namespace}/${name}`, async () => {
       const record = this.get(name, namespace);
       await this.#options.catalog.remove(name, namespace);
-      await this.#options.blobs.unlink(this.localPath(record));
-      await this.#options.pulls.collect(record.moduleDigest);
+      await this.#tidy(() => this.#options.blobs.unlink(this.localPath(record)));
+      await this.#tidy(() => this.#options.pulls.collect(record.moduleDigest));
       return record;
     });
   }
@@ -137,18 +132,23 @@ export class Functions {
    * MODULE_UNAVAILABLE
    */
   async invoke(request: InvokeRequest): Promise<{ readonly output: Uint8Array }> {
-    const record = this.get(request.name, request.namespace);
-    const call = callOf(record, request.args, limitsOf(limitsOf(this.#options.limits, record.limits), request.limits));
-    const loaded = this.#options.modules.find(record.moduleDigest) ?? (await this.#load(record));
-    const outcome = await this.#run(record, call, loaded);
-    this.#options.metrics.countCall(outcome.kind);
-    if (outcome.stderr !== undefined) this.#logStderr(record, outcome.stderr);
-    return { output: outputOf(record, outcome) };
+    for (;;) {
+      const record = this.get(request.name, request.namespace);
+      const call = callOf(record, request.args, limitsOf(ownLimits(this.#options.limits, record), request.limits));
+      const loaded = this.#loader.find(record) ?? (await this.#loader.load(record));
+      // Replaced or removed while its module was loaded: the next turn finds what answers now.
+      if (loaded === undefined) continue;
+      const outcome = await this.#run(record, call, loaded);
+      this.#options.metrics.countCall(outcome.kind);
+      const { stderr } = outcome;
+      if (stderr !== undefined) this.#options.log.info("guest stderr", { ...nameOf(record), text: textOf(stderr) });
+      return { output: outputOf(record, outcome) };
+    }
   }
 
   /** Compiles a function's module ahead of its first call. */
   async warm(record: FunctionRecord): Promise<void> {
-    if (this.#options.modules.find(record.moduleDigest) === undefined) await this.#load(record);
+    if (this.#loader.find(record) === undefined) await this.#loader.load(record);
   }
 
   /** Refuses every deploy and removal from now on. */
@@ -196,53 +196,29 @@ export class Functions {
   #contractFor(request: DeployRequest, { compiled: { info } }: Pulled): Contract {
     const exportName = request.exportName === undefined ? {} : { exportName: request.exportName };
     const contract = chooseContract(info, { functionName: request.name, wasiCap: request.wasiCap, ...exportName });
-    const limitPages = limitsOf(this.#options.limits, request.limits).memoryPages;
-    const startPages = info.memories.reduce((sum, memory) => sum + memory.minPages, 0);
-    if (startPages <= limitPages) return contract;
-    const message = `the module starts with ${startPages} pages of memory (64 KiB each), its limit is ${limitPages}`;
-    throw new GatewayError("MODULE_UNSUPPORTED", message);
+    checkStart(info, limitsOf(this.#options.limits, request.limits));
+    return contract;
   }
 
-  /** Compiles a function's module again; a file that is missing or damaged is pulled again by digest first. */
-  async #load(record: FunctionRecord): Promise<LoadedModule> {
-    const file = { path: this.#options.blobs.path(record.moduleDigest), digest: record.moduleDigest };
-    try {
-      return (await this.#options.modules.load(file, record.moduleSizeBytes)).loaded;
-    } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== "MODULE_UNAVAILABLE") throw error;
-      this.#options.log.warn("a function's module is pulled again", { ...nameOf(record), reason: error.message });
-      return this.#repair(record, error);
-    }
+  /** Gives a function its file's name again, unless it has been replaced or removed. */
+  async #relink(record: FunctionRecord): Promise<void> {
+    await this.#turns.take(`${record.namespace}/${record.name}`, async () => {
+      if (this.#options.catalog.find(record.name, record.namespace) !== record) return;
+      await this.#options.blobs.link(record.moduleDigest, this.localPath(record));
+    });
   }
 
-  async #repair(record: FunctionRecord, damage: GatewayError): Promise<LoadedModule> {
-    let why: string;
+  /** Removes what nobody needs. What was asked for is done by then, so a failure is for the log and the next start. */
+  async #tidy(remove: () => Promise<void>): Promise<void> {
     try {
-      const pulled = await this.#options.pulls.pull({ ...parseReference(record.image), digest: record.imageDigest });
-      try {
-        if (pulled.digest === record.moduleDigest) {
-          await this.#options.blobs.link(record.moduleDigest, this.localPath(record));
-          return pulled.compiled.loaded;
-        }
-        why = `its image now holds module ${pulled.digest}`;
-      } finally {
-        pulled.release();
-        await this.#options.pulls.collect(pulled.digest);
-      }
+      await remove();
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      why = error.message;
+      this.#options.log.warn("a file that nobody needs is still there; the next start sweeps it", { error });
     }
-    const message = `${damage.message}, and it could not be pulled again: ${why}`;
-    throw new GatewayError("MODULE_UNAVAILABLE", message, { cause: damage });
   }
 
   #refuseWhenClosed(): void {
     if (this.#closed) throw new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
-  }
-
-  #logStderr(record: FunctionRecord, stderr: Uint8Array): void {
-    this.#options.log.info("guest stderr", { ...nameOf(record), text: Buffer.from(stderr).toString("utf8") });
   }
 }
 
@@ -250,25 +226,23 @@ function nameOf({ namespace, name }: FunctionRecord): { namespace: string; funct
   return { namespace, function: name };
 }
 
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
+}
+
 function recordOf(
-  request: DeployRequest,
+  { namespace, name, image, wasiCap, limits, env, labels }: DeployRequest,
   pulled: Pulled,
   contract: Contract,
   before: FunctionRecord | undefined,
 ): FunctionRecord {
   const now = new Date().toISOString();
   return {
-    namespace: request.namespace,
-    name: request.name,
-    image: request.image.text,
+    ...{ namespace, name, image: image.text },
     imageDigest: pulled.image.digest,
     moduleDigest: pulled.digest,
     moduleSizeBytes: pulled.sizeBytes,
-    wasiCap: request.wasiCap,
-    contract,
-    limits: request.limits,
-    env: request.env,
-    labels: request.labels,
+    ...{ wasiCap, contract, limits, env, labels },
     createdAt: before?.createdAt ?? now,
     updatedAt: now,
   };

@@ -59,10 +59,8 @@ type Closers = ((graceMs: number) => Promise<void> | void)[];
  */
 export async function openGateway(config: Config, log: Log): Promise<Gateway> {
   const closers: Closers = [];
-  const close = async (): Promise<void> => {
-    const giveUpMs = performance.now() + config.shutdownGraceMs;
-    for (const step of closers.splice(0).reverse()) await step(Math.max(0, giveUpMs - performance.now()));
-  };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= takeDown(closers, config.shutdownGraceMs));
   try {
     const core = await openCore(config, log, closers);
     const addresses = await listen(config, { ...core, log }, closers);
@@ -72,6 +70,20 @@ export async function openGateway(config: Config, log: Log): Promise<Gateway> {
     await close();
     throw error;
   }
+}
+
+/** Takes every part down, the last one first; one that fails does not keep the others up. */
+async function takeDown(closers: Closers, graceMs: number): Promise<void> {
+  const giveUpMs = performance.now() + graceMs;
+  const failures: unknown[] = [];
+  for (const step of closers.reverse()) {
+    try {
+      await step(Math.max(0, giveUpMs - performance.now()));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, "not every part of the gateway could be closed");
 }
 
 async function openCore(config: Config, log: Log, closers: Closers): Promise<Core> {
@@ -102,8 +114,10 @@ async function openCore(config: Config, log: Log, closers: Closers): Promise<Cor
   closers.push(() => functions.close());
   await pool.start();
   watch(metrics, pool, catalog);
+  const stopped = new AbortController();
+  closers.push(() => stopped.abort());
   let warm = false;
-  void warmUp(functions, { withinMs: warmWithinMs, log }).finally(() => (warm = true));
+  void warmUp(functions, { withinMs: warmWithinMs, signal: stopped.signal, log }).finally(() => (warm = true));
   const notReady = (): string[] => [
     ...(catalog.isOpen ? [] : ["the store is not open"]),
     ...(pool.isUp ? [] : ["the guest threads are not up"]),
@@ -149,9 +163,25 @@ async function listen(
     allowedHosts: config.allowedHosts,
     bounds: { maxBodyBytes: config.maxBodyBytes },
   });
-  const address = await listener.listen();
+  const address = await listener.listen().catch((error: unknown) => {
+    throw cannotListen(error, config);
+  });
   closers.push((graceMs) => listener.close(graceMs));
   return { wasmengine: address };
+}
+
+const whyNoPort: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has that port; stop it, or set WASMGATE_PORT to another one",
+  EACCES: "ports below 1024 take more rights than we have; set WASMGATE_PORT to a higher one",
+  EADDRNOTAVAIL: "this machine has no such address; set WASMGATE_HOST to one that it has",
+  ENOTFOUND: "no such name is known here; set WASMGATE_HOST to an address of this machine",
+};
+
+/** A sentence for the operator in place of the system's name for it. */
+function cannotListen(error: unknown, { host, port }: Pick<Config, "host" | "port">): unknown {
+  const code = Error.isError(error) && "code" in error ? String(error.code) : "";
+  const why = whyNoPort[code];
+  return why === undefined ? error : new Error(`cannot listen on ${host} port ${port}: ${why}`, { cause: error });
 }
 
 function openRegistry(config: Config, rest: { readonly limits: PullLimits; readonly log: Log }): Registry {

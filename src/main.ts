@@ -28,15 +28,18 @@ async function main(): Promise<void> {
     log.error("uncaught exception", { error });
     void log.close().finally(() => process.exit(1));
   });
+  let doing = "start";
   try {
     const gateway = await openGateway(config, log);
-    log.info("stopping", { signal: await stopped });
+    const signal = await stopped;
+    doing = "stop";
+    log.info("stopping", { signal });
     await close(gateway, config);
     log.info("stopped");
     await log.close();
     process.exit(0);
   } catch (error) {
-    log.error("the gateway cannot start", { error });
+    log.error(`the gateway cannot ${doing}`, { error });
     process.stderr.write(`wasmgate: ${error instanceof Error ? error.message : String(error)}\n`);
     await log.close();
     process.exit(1);

@@ -5,8 +5,8 @@
  *                                      |                                                      ^
  *                                      +-- a module that is here already, by image digest ----+
  *
- * Whoever asks for one image at one time shares one pull. What was pulled is held until released, so that a deletion
- * elsewhere cannot take the file away before a row names it.
+ * Whoever asks for one image at one time shares one pull. What was pulled is held until all of them have released it,
+ * so that a deletion elsewhere cannot take the file away before a row names it.
  */
 import type { Digest } from "./digest.ts";
 import { GatewayError } from "./errors.ts";
@@ -39,10 +39,11 @@ export type PullsOptions = {
   readonly blobs: Pick<Blobs, "ingest" | "path" | "remove">;
   readonly modules: Pick<Modules, "load" | "forget">;
   readonly limits: PullLimits;
-  readonly catalog: Pick<Catalog, "list" | "usersOf">;
+  readonly catalog: Pick<Catalog, "list" | "usersOf" | "isOpen">;
   readonly metrics: Pick<Metrics, "countPull">;
 };
 
+/** One pull, and how many wait for it or still hold what it brought. */
 type Flight = { readonly ended: Promise<StoredModule>; passengers: number };
 
 /** Pulls images, each once at a time. */
@@ -59,20 +60,21 @@ export class Pulls {
   }
 
   /**
-   * Brings an image's module here.
+   * Brings an image's module here. When it fails nothing is left of it.
    * @throws {GatewayError} the image's family: IMAGE_NOT_FOUND, REGISTRY_DENIED, DIGEST_MISMATCH, MODULE_INVALID, …
    */
   async pull(reference: Reference): Promise<Pulled> {
     const startMs = performance.now();
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#options.limits.pullTimeoutMs)]);
+    const signal = this.#deadline();
     try {
       const image = await this.#options.registry.resolve(reference, signal);
-      const module = await this.#board(image, signal);
+      const flight = this.#board(image);
+      const module = await flight.ended;
       this.#count(module.fetched ? "pulled" : "stored", startMs);
-      let held = true;
+      let aboard = true;
       const release = (): void => {
-        if (held) this.#hold(module.digest, -1);
-        held = false;
+        if (aboard) this.#leave(image, flight, module);
+        aboard = false;
       };
       return { ...module, image, release };
     } catch (error) {
@@ -81,12 +83,16 @@ export class Pulls {
     }
   }
 
-  /** Removes a module's file unless a function needs it or a pull holds it. */
+  /**
+   * Removes a module's file unless a function needs it or a pull holds it. Does nothing once the catalog can no longer
+   * be written: a row may then be on disk that memory does not know, and its file must stay.
+   */
   async collect(digest: Digest): Promise<void> {
     await this.#turns.take("files", async () => {
-      if (this.#holds.has(digest) || this.#options.catalog.usersOf(digest) > 0) return;
-      this.#options.modules.forget(digest);
-      await this.#options.blobs.remove(digest);
+      const { catalog, modules, blobs } = this.#options;
+      if (!catalog.isOpen || this.#holds.has(digest) || catalog.usersOf(digest) > 0) return;
+      modules.forget(digest);
+      await blobs.remove(digest);
     });
   }
 
@@ -95,74 +101,80 @@ export class Pulls {
     this.#closing.abort();
   }
 
-  /** Joins the pull of this image that is under way, or begins one. */
-  async #board(image: Image, signal: AbortSignal): Promise<StoredModule> {
+  /** Joins the pull of this image, which is under way or whose module nobody has let go of yet, or begins one. */
+  #board(image: Image): Flight {
     let flight = this.#flights.get(image.manifestDigest);
     if (flight === undefined) {
-      const begun: Flight = { ended: this.#fly(image, signal), passengers: 0 };
-      flight = begun;
-      this.#flights.set(image.manifestDigest, begun);
+      flight = { ended: this.#fly(image), passengers: 0 };
+      this.#flights.set(image.manifestDigest, flight);
     }
     flight.passengers += 1;
-    return flight.ended;
+    return flight;
   }
 
-  async #fly(image: Image, signal: AbortSignal): Promise<StoredModule> {
-    let pilot: Digest | undefined;
+  /** The last one to leave lets go of the module. */
+  #leave(image: Image, flight: Flight, module: StoredModule): void {
+    flight.passengers -= 1;
+    if (flight.passengers > 0) return;
+    this.#flights.delete(image.manifestDigest);
+    this.#hold(module.digest, -1);
+  }
+
+  async #fly(image: Image): Promise<StoredModule> {
+    const signal = this.#deadline();
     try {
-      const reused = await this.#reuse(image);
-      const module = reused ?? (await this.#fetch(image, signal));
-      pilot = module.digest;
-      const compiled = await this.#compile(module);
-      // Nobody boards any more: what follows is one turn of the event loop.
-      this.#hold(module.digest, this.#flights.get(image.manifestDigest)?.passengers ?? 1);
-      return { ...module, compiled, fetched: reused === undefined };
-    } finally {
+      return (await this.#reuse(image)) ?? (await this.#fetch(image, signal));
+    } catch (error) {
       this.#flights.delete(image.manifestDigest);
-      if (pilot !== undefined) this.#hold(pilot, -1);
+      throw this.#inWords(error, image.reference, signal);
     }
   }
 
   /** Finds the module on disk if a function has it from this very image, and holds it. */
-  async #reuse(image: Image): Promise<{ digest: Digest; sizeBytes: number } | undefined> {
+  async #reuse(image: Image): Promise<StoredModule | undefined> {
     const known = await this.#turns.take("files", async () => {
       const found = this.#options.catalog.list().find(({ imageDigest }) => imageDigest === image.digest);
       if (found === undefined) return undefined;
       this.#hold(found.moduleDigest, +1);
-      return { digest: found.moduleDigest, sizeBytes: found.moduleSizeBytes };
+      return { digest: found.moduleDigest, sizeBytes: found.moduleSizeBytes, fetched: false };
     });
-    if (known === undefined) return undefined;
     try {
-      await this.#compile(known);
-      return known;
+      return known && (await this.#compile(known));
     } catch (error) {
-      this.#hold(known.digest, -1);
       if (error instanceof GatewayError && error.code === "MODULE_UNAVAILABLE") return undefined;
       throw error;
     }
   }
 
   /** Downloads the module, stores it and holds it. */
-  async #fetch(image: Image, signal: AbortSignal): Promise<{ digest: Digest; sizeBytes: number }> {
-    const source = await this.#options.registry.openBlob(image, image.module, signal);
-    const { file } = await extractModule(source, {
-      image,
-      stage: () => this.#options.blobs.ingest(),
-      limits: this.#options.limits,
-      signal,
+  async #fetch(image: Image, signal: AbortSignal): Promise<StoredModule> {
+    const { registry, blobs, limits } = this.#options;
+    const source = await registry.openBlob(image, image.module, signal);
+    const { file } = await extractModule(source, { image, stage: () => blobs.ingest(), limits, signal });
+    const stored = await this.#turns.take("files", async () => {
+      try {
+        const committed = await file.commit();
+        this.#hold(committed.digest, +1);
+        return committed;
+      } catch (error) {
+        await file.discard();
+        throw error;
+      }
     });
-    return this.#turns.take("files", async () => {
-      const stored = await file.commit();
-      this.#hold(stored.digest, +1);
-      return stored;
-    });
+    return this.#compile({ ...stored, fetched: true });
   }
 
-  #compile(module: { readonly digest: Digest; readonly sizeBytes: number }): Promise<Compiled> {
-    return this.#options.modules.load(
-      { path: this.#options.blobs.path(module.digest), digest: module.digest },
-      module.sizeBytes,
-    );
+  /** Compiles a module that is held; one that does not compile is let go of. */
+  async #compile(module: Omit<StoredModule, "compiled">): Promise<StoredModule> {
+    const { digest, sizeBytes } = module;
+    try {
+      const file = { path: this.#options.blobs.path(digest), digest };
+      return { ...module, compiled: await this.#options.modules.load(file, sizeBytes) };
+    } catch (error) {
+      this.#hold(digest, -1);
+      await this.collect(digest);
+      throw error;
+    }
   }
 
   #count(result: PullResult, startMs: number): void {
@@ -173,6 +185,11 @@ export class Pulls {
     const count = (this.#holds.get(digest) ?? 0) + change;
     if (count > 0) this.#holds.set(digest, count);
     else this.#holds.delete(digest);
+  }
+
+  /** Fires when a pull has lasted for as long as it may, or the gateway stops. */
+  #deadline(): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#options.limits.pullTimeoutMs)]);
   }
 
   /** An abort of ours, said as what it was. */

@@ -6,6 +6,7 @@ import { extname } from "node:path";
 import { Piscina } from "piscina";
 import type { Digest } from "../digest.ts";
 import { GatewayError, type ErrorCode } from "../errors.ts";
+import { Turns } from "../turns.ts";
 import type { ModuleInfo, ModuleLimits } from "../wasm/inspect.ts";
 import type { LoadedModule } from "./protocol.ts";
 
@@ -32,6 +33,9 @@ const heapMiB = 1024;
 export class Compiler {
   readonly #options: CompilerOptions;
   readonly #piscina: Piscina;
+  /** A task is sent when the thread is free for it, so that its time does not begin behind another's. */
+  readonly #turns = new Turns();
+  #closed = false;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
@@ -50,25 +54,29 @@ export class Compiler {
   /**
    * Reads and compiles a module.
    * @throws {GatewayError} MODULE_UNAVAILABLE (no such file, or its bytes are not those of the digest), MODULE_INVALID,
-   * IMAGE_UNSUPPORTED (a component)
+   * IMAGE_UNSUPPORTED (a component), SHUTTING_DOWN
    */
   async compile(file: ModuleFile): Promise<Compiled> {
     const task: CompileTask = { ...file, limits: this.#options.limits };
-    const answer = await this.#run(task);
+    const answer = await this.#turns.take("thread", () => this.#run(task));
     if (!answer.ok) throw new GatewayError(answer.code, answer.message);
     return { info: answer.info, loaded: answer.loaded };
   }
 
   /** Ends the thread; a compilation under way fails. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#piscina.destroy();
   }
 
   async #run(task: CompileTask): Promise<CompileAnswer> {
+    const stopping = new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
+    if (this.#closed) throw stopping;
     const signal = AbortSignal.timeout(this.#options.timeoutMs);
     try {
       return (await this.#piscina.run(task, { signal })) as CompileAnswer;
     } catch (cause) {
+      if (this.#closed) throw stopping;
       const seconds = this.#options.timeoutMs / 1000;
       const why = signal.aborted ? `took longer than ${seconds} s` : "needed more memory than a module may";
       throw new GatewayError("MODULE_INVALID", `compiling module ${task.digest} ${why}`, { cause });
