@@ -36,6 +36,7 @@ format: $(MODULES) ## rewrites the sources as the formatter wants them
 	prettier --write --log-level warn .
 
 bench: $(MODULES) ## measures; see benches/README.md
+	@$(if $(wildcard benches/*.ts),,echo "There is no bench yet: see benches/README.md")
 	@for bench in $(wildcard benches/*.ts); do node $$bench $(ARGS) || exit; done
 
 tools: ## installs the Debian packages that samples and tests use, if it may
