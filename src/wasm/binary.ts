@@ -186,6 +186,13 @@ export class Writer {
     return this.byte(left);
   }
 
+  /** Appends a signed LEB128 number of 32 bits in its shortest form. */
+  i32(value: number): this {
+    let left = value | 0;
+    for (; left < -64 || left > 63; left >>= 7) this.byte((left & 0x7f) | 0x80);
+    return this.byte(left & 0x7f);
+  }
+
   name(text: string): this {
     const bytes = encoder.encode(text);
     return this.u32(bytes.length).bytes(bytes);
@@ -194,6 +201,21 @@ export class Writer {
   /** Appends a section: its id, its size, its content. */
   section(id: number, content: Uint8Array): this {
     return this.byte(id).u32(content.length).bytes(content);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets what was written and keeps the buffer. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** Returns a view, not a copy, of what was written so far; the next write may change it. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Returns what was written so far, as a copy. */

@@ -1,129 +1,118 @@
 /**
- * Turns the bytes that were deployed into the bytes that run.
+ * Rewrites a module so that its instances can be made as new in microseconds and stopped at any moment.
  *
- * - Custom sections go: names, debug data, a producer's notes. They are most of many modules and nothing at run time.
- * - Every memory that the module defines becomes an import, so that the host makes it and decides its maximum anew for
- *   each instance: `new WebAssembly.Memory({ initial, maximum })`. The guest's growth past that answers -1.
- * - Every table that the module defines gets a maximum, its own or its share of what all may hold together. Growth past
- *   it answers -1. Tables live in the thread's heap: growing some without bound ended the process, not the thread.
+ *   import   a.f                   import   a.f  wasmgate.memory .flag .marks .arena
+ *   memory   (1)                   -
+ *   global   $sp                   global   $sp  $flagAt $size $limit $imageAt $imagePages, shadows of $size and $sp
+ *   export   run                   export   run  wasmgate.setup .begin .save .restore .start .size
+ *   start    $main                 -
+ *   code     $run $main            code     $run $main (body-rewriter.ts), setup begin save restore … (injected.ts)
  *
- *   import   a.f  b.g                     import   a.f  b.g  wasmgate.memory0  wasmgate.memory1
- *   memory   (1 2)  (0)          ->       -
- *   export   "memory" = memory 0          export   "memory" = memory 0
+ * Everything new goes to the end of its index space, so nothing that exists moves. The engine validates the original
+ * first: an index one past the end would otherwise become one of ours, and a guest could write its own deadline.
  *
- * Memories are numbered imported ones first and the new imports stand last, so no index of anything changes; exports,
- * data segments and the start function keep their meaning. All else is copied byte for byte.
+ * State that restore() does not reach makes a module single-use. It is rewritten all the same, for the deadline, the
+ * steps of bulk instructions and the memory's limit. A host calls setup, begin, start, then save; and then again and
+ * again begin, an export, restore.
  */
-import { GatewayError } from "../errors.ts";
-import { type Reader, Writer } from "./binary.ts";
-import { type DefinedTable, type Limits, readImport, readMemoryLimits, readTable } from "./entries.ts";
-import { defaultModuleLimits as limits } from "./limits.ts";
-import { beginModule, sectionIds, type SectionName, sectionOrder, sectionsOf } from "./sections.ts";
+import { invalidModule, Writer } from "./binary.ts";
+import { UnknownInstruction } from "./body-rewriter.ts";
+import { type RewrittenCode, rewriteBodies } from "./code-section.ts";
+import { exportEntries, importEntries, Sections, typesOf } from "./additions.ts";
+import type { Injected } from "./injected.ts";
+import { InjectedFunctions } from "./injected-functions.ts";
+import { layOut, newGlobals, singleUse, unfit } from "./layout.ts";
+import { arityOf, type ModuleParts, takeApart } from "./module-parts.ts";
+import { unusedName } from "./prepare.ts";
+import type { NotRewritten, Rewritten } from "./rewritten.ts";
 
-/** A memory that the host must bring to an instance. */
-export type MemoryImport = {
-  readonly module: string;
-  readonly name: string;
-  /** Pages of 64 KiB that it starts with. */
-  readonly minPages: number;
-  /** The module's own maximum, which the host's must not exceed; absent when it sets none. The host's must be set. */
-  readonly maxPages?: number;
-  /** Addressed by i64: to be made with `address: "i64"` and bigints. */
-  readonly is64: boolean;
-};
+export type { NotRewritten, Rewritten } from "./rewritten.ts";
+export { type MemoryImport, prepare, type Prepared } from "./prepare.ts";
 
-/** A module that is ready to be compiled and run. */
-export type Prepared = {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** One for each memory that the module defined, in their order. */
-  readonly memories: readonly MemoryImport[];
-};
-
-type KeptSection = { readonly name: SectionName; readonly content: Uint8Array };
-type Imports = { readonly count: number; readonly encoded: Uint8Array; readonly modules: ReadonlySet<string> };
-type DefinedMemory = { readonly limits: Limits; readonly encoded: Uint8Array };
-type MovedMemory = { readonly asks: MemoryImport; readonly encoded: Uint8Array };
-
-const memoryKind = 2;
+/** Counts up whenever the same module would be rewritten into other bytes: what was kept of an earlier one is stale. */
+export const rewriterVersion = 1;
 
 /**
- * Rewrites a module to run under a host's bounds. The bytes need not have been inspected; the default limits hold for
- * what is rewritten.
- * @throws {GatewayError} MODULE_INVALID, IMAGE_UNSUPPORTED (a component), MODULE_UNSUPPORTED (a shared memory: the host
- * cannot give it a maximum of its own, and no guest of ours has a second thread)
+ * Rewrites a module, with its stores tracked or not.
+ * @throws {GatewayError} MODULE_INVALID, IMAGE_UNSUPPORTED (a component)
  */
-export function prepare(bytes: Uint8Array): Prepared {
-  const kept: KeptSection[] = [];
-  let imports: Imports = { count: 0, encoded: new Uint8Array(0), modules: new Set() };
-  let defined: DefinedMemory[] = [];
-  for (const { name, body } of sectionsOf(bytes)) {
-    if (name === "import") imports = readImports(body);
-    else if (name === "memory") defined = readMemories(body);
-    else if (name === "table") kept.push({ name, content: boundedTables(body) });
-    else if (name !== "custom") kept.push({ name, content: body.rest() });
+export function rewrite(
+  bytes: Uint8Array<ArrayBuffer>,
+  options: { readonly tracked: boolean },
+): Rewritten | NotRewritten {
+  const parts = takeApart(bytes);
+  if (!WebAssembly.validate(bytes)) throw invalidModule(0, "a module that the engine accepts", "one that it refuses");
+  const reason = unfit(parts);
+  if (reason !== undefined) return { rewritten: false, reason };
+  try {
+    return rewritten(bytes, parts, options.tracked);
+  } catch (error) {
+    if (!(error instanceof UnknownInstruction)) throw error;
+    return { rewritten: false, reason: `uses an instruction that is not known, ${error.message}` };
   }
-  const module = unusedName("wasmgate", imports.modules);
-  const moved = defined.map(({ limits: { min, max, is64 }, encoded }, index): MovedMemory => {
-    const maximum = max === undefined ? {} : { maxPages: max };
-    return { encoded, asks: { module, name: `memory${index}`, minPages: min, ...maximum, is64 } };
+}
+
+function rewritten(bytes: Uint8Array, parts: ModuleParts, tracked: boolean): Rewritten {
+  const layout = layOut(parts, tracked);
+  const injected = new InjectedFunctions(layout, parts.functions.length);
+  const code = rewriteBodies(parts, {
+    bytes,
+    flag: layout.flag,
+    marks: layout.memory?.marks,
+    size: layout.memory?.size,
+    injected: (name, segment) => injected.replacing(name, segment),
+    importedFunctions: parts.imports.filter(({ entry }) => entry.kind === "function").length,
+    arityOf: (index) => arityOf(parts, index),
   });
-  kept.push({ name: "import", content: importSection(imports, moved) });
-  kept.sort((left, right) => sectionOrder.indexOf(left.name) - sectionOrder.indexOf(right.name));
-  const writer = beginModule();
-  for (const { name, content } of kept) writer.section(sectionIds[name], content);
-  return { bytes: writer.finish(), memories: moved.map(({ asks }) => asks) };
+  const imports = importNames(parts, tracked);
+  const exports = exportNames(parts);
+  const types = typesOf(injected.functions, parts.types.length);
+  const sections = new Sections(parts.sections);
+  sections.append("type", types.entries);
+  sections.append("import", importEntries(parts, imports));
+  sections.append("function", types.uses);
+  sections.append("global", newGlobals(parts));
+  sections.append("export", exportEntries(exports, { layout, host: injected.host, start: parts.start }));
+  sections.set("code", codeSection(code, injected.functions));
+  sections.boundTables();
+  sections.drop("memory");
+  sections.drop("start");
+  return {
+    rewritten: true,
+    bytes: sections.finish(),
+    recyclable: singleUse(parts, code.lasting) ?? true,
+    imports,
+    exports,
+  };
 }
 
-function readImports(body: Reader): Imports {
-  const modules = new Set<string>();
-  const count = body.count("imports", limits.imports);
-  const start = body.offset;
-  for (let left = count; left > 0; left -= 1) modules.add(readImport(body).module);
-  body.end("the import section");
-  return { count, encoded: body.since(start), modules };
+/** Names what is imported: all under one module name that the module itself does not use. */
+function importNames({ imports, memories }: ModuleParts, tracked: boolean): Rewritten["imports"] {
+  const module = unusedName("wasmgate", new Set(imports.map((each) => each.module)));
+  const [defined] = memories;
+  if (defined === undefined) return { module, flag: "flag" };
+  const { min, max, is64 } = defined.limits;
+  const memory = { module, name: "memory", minPages: min, ...(max === undefined ? {} : { maxPages: max }), is64 };
+  return { module, memory, flag: "flag", ...(tracked ? { marks: "marks" } : {}), arena: "arena" };
 }
 
-function readMemories(body: Reader): DefinedMemory[] {
-  const memories = body.vector("memories", limits.memories, () => {
-    const start = body.offset;
-    const memory = readMemoryLimits(body);
-    if (memory.shared) {
-      throw new GatewayError("MODULE_UNSUPPORTED", "the module defines a shared memory; build it without threads");
-    }
-    return { limits: memory, encoded: body.since(start) };
-  });
-  body.end("the memory section");
-  return memories;
+/** Names what is exported, so that nothing of the module's own has that name. */
+function exportNames({ exportNames: taken, memories, start }: ModuleParts): Rewritten["exports"] {
+  const name = (wanted: string): string => unusedName(`wasmgate.${wanted}`, taken);
+  return {
+    setup: name("setup"),
+    begin: name("begin"),
+    save: name("save"),
+    restore: name("restore"),
+    ...(start === undefined ? {} : { start: name("start") }),
+    ...(memories.length === 0 ? {} : { size: name("size") }),
+  };
 }
 
-/** Writes the tables as they were, except that each has a maximum. */
-function boundedTables(body: Reader): Uint8Array {
-  const tables = body.vector("tables", limits.tables, readTable);
-  body.end("the table section");
-  const growing = tables.filter(({ limits: { min, max = Infinity } }) => max > min).length;
-  const spare = tables.reduce((left, table) => left - table.limits.min, limits.tableElements);
-  const share = Math.max(0, Math.floor(spare / Math.max(1, growing)));
-  const writer = new Writer().u32(tables.length);
-  for (const table of tables) writeTable(writer, table, table.limits.min + share);
-  return writer.finish();
-}
-
-function writeTable(writer: Writer, table: DefinedTable, mostElements: number): void {
-  const { min, max = Infinity, is64 } = table.limits;
-  writer.bytes(table.before).byte(is64 ? 5 : 1);
-  writer.u32(min).u32(Math.min(max, mostElements)).bytes(table.behind);
-}
-
-/** Writes the imports as they were, then one for each memory, whose type is copied as it was written. */
-function importSection(imports: Imports, moved: readonly MovedMemory[]): Uint8Array {
-  const writer = new Writer().u32(imports.count + moved.length).bytes(imports.encoded);
-  for (const { asks, encoded } of moved) writer.name(asks.module).name(asks.name).byte(memoryKind).bytes(encoded);
-  return writer.finish();
-}
-
-/** Returns a name, or it with a number behind it, that is not taken. */
-function unusedName(wanted: string, taken: ReadonlySet<string>): string {
-  let name = wanted;
-  for (let number = 1; taken.has(name); number += 1) name = `${wanted}${number}`;
-  return name;
+function codeSection({ bodies, bodyCount }: RewrittenCode, injected: readonly Injected[]): Uint8Array {
+  for (const { body } of injected) bodies.u32(body.length).bytes(body);
+  return new Writer()
+    .u32(bodyCount + injected.length)
+    .bytes(bodies.view())
+    .finish();
 }

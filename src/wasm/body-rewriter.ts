@@ -1,0 +1,304 @@
+/**
+ * Rewrites the instructions of one function body after the other. What stays is copied in spans between the edits.
+ *
+ *   instruction             becomes
+ *   loop                    loop, deadline
+ *   entry of a function     deadline, where it has a call: recursion passes here, a leaf without loops cannot run long
+ *   call of an import,      deadline, itself; so does every 64th other call in a row without a loop
+ *   table.fill, array.copy
+ *   memory.size             global.get $size
+ *   memory.grow/fill/copy   call of an injected function
+ *   a store                 mark of its page, itself; where its address is a local plus a constant, the mark is made of
+ *                           that; elsewhere the operands are kept in new locals behind the function's own
+ *
+ * A mark is of (address + offset) mod 2^32: where that overflows the store traps, and a mark too many does no harm.
+ */
+import * as asm from "./assembler.ts";
+import { Writer } from "./binary.ts";
+import { InstructionReader } from "./instruction-reader.ts";
+import { deadline, type FlagLayout, markShift } from "./injected.ts";
+import {
+  immediates,
+  immediatesOf,
+  lastingEffects,
+  popsOf,
+  pushesOf,
+  roleOf,
+  roles,
+  type StoreForm,
+  storeForms,
+} from "./instructions.ts";
+import type { Arity } from "./module-parts.ts";
+import { constant, KnownMarks, unknown } from "./known-marks.ts";
+
+/** What a body is rewritten for. */
+export type BodyContext = {
+  readonly bytes: Uint8Array;
+  readonly flag: FlagLayout;
+  /** Index of the marks' memory; absent where stores are not tracked. */
+  readonly marks: number | undefined;
+  /** Index of the global $size; absent without a memory. */
+  readonly size: number | undefined;
+  /** Returns the index of an injected function, which is there once it has been asked for. */
+  readonly injected: (name: "grow" | "fill" | "copy" | "init", segment?: number) => number;
+  readonly importedFunctions: number;
+  /** Parameters and results of a function by index, of a type by index. */
+  readonly arityOf: (functionIndex: number) => Arity;
+};
+
+/** A body's instructions as they are now; a view that the next body overwrites. */
+export type RewrittenBody = {
+  readonly instructions: Uint8Array;
+  /** Types of the locals to declare behind the function's own. */
+  readonly newLocals: readonly number[];
+  /** The deadline has to stand before the first instruction. */
+  readonly isGuarded: boolean;
+  /** False for a body that stays as it is. */
+  readonly isChanged: boolean;
+};
+
+/** Thrown for an instruction that is not in the table. */
+export class UnknownInstruction extends Error {}
+
+/** Calls in a row, in the order of the bytes, after which the deadline is looked at again. */
+const mostCalls = 64;
+const mostLocals = 51_000; // V8's limit, and what one function may have of parameters
+const i32Type = 0x7f;
+
+export class BodyRewriter {
+  readonly #context: BodyContext;
+  readonly #reader: InstructionReader;
+  readonly #known = new KnownMarks(mostLocals);
+  readonly #deadline: Uint8Array;
+  readonly #out = new Writer();
+  /** Up to where the body has been copied. */
+  #copied = 0;
+  #callsInRow = 0;
+  #hasCall = false;
+  #isChanged = false;
+  #firstNewLocal = 0;
+  /** Types of the new locals; the first is for an address. */
+  #newLocals: number[] = [];
+  /** Names of instructions that were met and whose effects last beyond a call. */
+  readonly lasting = new Set<string>();
+
+  constructor(context: BodyContext) {
+    this.#context = context;
+    this.#reader = new InstructionReader(context.bytes);
+    this.#deadline = Uint8Array.from(asm.bytes(deadline(context.flag)));
+  }
+
+  /**
+   * Rewrites the instructions from start to end, in a function that has so many locals.
+   * @throws {UnknownInstruction}
+   * @throws {GatewayError} MODULE_INVALID
+   */
+  rewrite(start: number, end: number, locals: number): RewrittenBody {
+    this.#out.clear();
+    this.#known.beginFunction();
+    this.#copied = start;
+    this.#firstNewLocal = locals;
+    this.#newLocals = [];
+    this.#callsInRow = 0;
+    this.#hasCall = false;
+    this.#isChanged = false;
+    const reader = this.#reader;
+    reader.enter(start, end);
+    while (!reader.isAtEnd) this.#instruction(reader.at, reader.code());
+    const isChanged = this.#isChanged || this.#hasCall;
+    this.#copy(end);
+    return { instructions: this.#out.view(), newLocals: this.#newLocals, isGuarded: this.#hasCall, isChanged };
+  }
+
+  /** What has to stand before the first instruction of a function that is guarded. */
+  get deadline(): Uint8Array {
+    return this.#deadline;
+  }
+
+  #instruction(start: number, code: number): void {
+    const role = roleOf[code] ?? roles.other;
+    switch (role) {
+      case roles.plain:
+        this.#pass(code);
+        this.#known.pop(popsOf[code] ?? 0);
+        if (pushesOf[code] === 1) this.#known.push(unknown, 0);
+        return;
+      case roles.localGet:
+        this.#known.push(this.#reader.number(), 0);
+        return;
+      case roles.i32Const:
+        this.#known.push(constant, this.#reader.signed());
+        return;
+      case roles.i32Add:
+      case roles.i32Sub:
+        this.#known.add(role === roles.i32Add ? 1 : -1);
+        return;
+      case roles.localSet:
+      case roles.localTee:
+        this.#assignment(role);
+        return;
+      case roles.store:
+        this.#store(start, code);
+        return;
+      case roles.call:
+      case roles.callByType:
+        this.#call(start, code, role);
+        return;
+      case roles.other:
+        this.#pass(code);
+        this.#known.forgetOperands();
+        return;
+      default:
+        this.#rare(role, start, code);
+    }
+  }
+
+  #rare(role: number, start: number, code: number): void {
+    if (role < roles.memorySize) {
+      this.#pass(code);
+      this.#structure(role);
+    } else if (role < roles.heavy) this.#memoryInstruction(role, start, code);
+    else {
+      const name = lastingEffects.get(code);
+      if (name !== undefined) this.lasting.add(name);
+      if (role === roles.heavy) this.#insert(start, this.#deadline);
+      this.#pass(code);
+      this.#known.forgetOperands();
+    }
+  }
+
+  #structure(role: number): void {
+    if (role === roles.end) this.#known.endBlock();
+    else if (role === roles.middle) this.#known.nextPart();
+    else this.#known.beginBlock(role === roles.loop);
+    if (role !== roles.loop) return;
+    this.#insert(this.#reader.at, this.#deadline);
+    this.#callsInRow = 0;
+  }
+
+  #assignment(role: number): void {
+    const local = this.#reader.number();
+    this.#known.pop(1);
+    this.#known.assign(local);
+    if (role === roles.localTee) this.#known.push(local, 0);
+  }
+
+  #call(start: number, code: number, role: number): void {
+    this.#hasCall = true;
+    this.#callsInRow += 1;
+    let isImport = false;
+    if (role === roles.call) {
+      const callee = this.#reader.number();
+      isImport = callee < this.#context.importedFunctions;
+      const { params, results } = this.#context.arityOf(callee);
+      this.#known.pop(params);
+      for (let left = results; left > 0; left -= 1) this.#known.push(unknown, 0);
+    } else {
+      this.#pass(code);
+      this.#known.forgetOperands();
+    }
+    if (!isImport && this.#callsInRow < mostCalls) return;
+    this.#insert(start, this.#deadline);
+    this.#callsInRow = 0;
+  }
+
+  #memoryInstruction(role: number, start: number, code: number): void {
+    const { injected, size } = this.#context;
+    if (role === roles.memoryInit) {
+      const segment = this.#reader.number();
+      this.#reader.number();
+      this.#replace(start, asm.call(injected("init", segment)));
+      this.#known.pop(3);
+      return;
+    }
+    this.#pass(code);
+    if (role === roles.memorySize) {
+      this.#replace(start, asm.getGlobal(size ?? 0));
+      this.#known.push(unknown, 0);
+    } else if (role === roles.memoryGrow) {
+      this.#replace(start, asm.call(injected("grow")));
+      this.#known.pop(1);
+      this.#known.push(unknown, 0);
+    } else {
+      this.#replace(start, asm.call(injected(role === roles.memoryFill ? "fill" : "copy")));
+      this.#known.pop(3);
+    }
+  }
+
+  #pass(code: number): void {
+    if (!this.#reader.pass(code)) throw new UnknownInstruction(`0x${code.toString(16)}`);
+  }
+
+  #store(start: number, code: number): void {
+    const form = storeForms[code];
+    if (form === undefined) throw new UnknownInstruction(`0x${code.toString(16)}`);
+    const offset = this.#reader.offset();
+    if (immediatesOf[code] === immediates.memargLane) this.#reader.byte();
+    const { marks } = this.#context;
+    const operands = form.values.length;
+    const local = this.#known.localAt(operands);
+    const address = (this.#known.constantAt(operands) + offset) | 0;
+    this.#known.pop(operands + 1);
+    if (form.pushes === 1) this.#known.push(unknown, 0);
+    if (marks === undefined) return;
+    if (local === unknown) this.#markOperand(start, form, { marks, offset });
+    else if (!this.#known.covers(local, address, form.sizeBytes)) {
+      this.#copy(start);
+      if (local === constant)
+        this.#out
+          .byte(0x41)
+          .i32(0)
+          .byte(0x41)
+          .i32(1)
+          .bytes([0x3a, 0x40, marks])
+          .u32(address >>> markShift);
+      else this.#markOf(local, address, marks);
+      this.#known.remember(local, address);
+    }
+  }
+
+  /** Marks the page of local + constant; what is on the stack stays there. */
+  #markOf(local: number, constant: number, marks: number): void {
+    this.#out.byte(0x20).u32(local);
+    if (constant !== 0) this.#out.byte(0x41).i32(constant).byte(0x6a);
+    this.#out.bytes([0x41, markShift, 0x76, 0x41, 1, 0x3a, 0x40, marks, 0]);
+  }
+
+  /** Marks the page of the address that lies on the stack below the store's other operands. */
+  #markOperand(start: number, form: StoreForm, { marks, offset }: { marks: number; offset: number }): void {
+    this.#copy(start);
+    const address = this.#newLocal(i32Type, 0);
+    const values = form.values.map((type, place) => this.#newLocal(type, type === i32Type ? place + 1 : place));
+    for (const value of values.toReversed()) this.#out.byte(0x21).u32(value);
+    this.#out.byte(0x21).u32(address);
+    this.#markOf(address, offset | 0, marks);
+    this.#out.byte(0x20).u32(address);
+    for (const value of values) this.#out.byte(0x20).u32(value);
+  }
+
+  /** Returns the new local of a type, the first of that type or a later one. */
+  #newLocal(type: number, occurrence: number): number {
+    let left = occurrence;
+    for (const [place, each] of this.#newLocals.entries()) {
+      if (each === type && (left -= 1) < 0) return this.#firstNewLocal + place;
+    }
+    this.#newLocals.push(type);
+    return this.#firstNewLocal + this.#newLocals.length - 1;
+  }
+
+  #replace(start: number, code: asm.Code): void {
+    this.#insert(start, asm.bytes(code));
+    this.#copied = this.#reader.at;
+  }
+
+  #insert(at: number, code: ArrayLike<number>): void {
+    this.#copy(at);
+    this.#out.bytes(code);
+  }
+
+  #copy(to: number): void {
+    this.#out.bytes(this.#context.bytes.subarray(this.#copied, to));
+    this.#copied = to;
+    this.#isChanged = true;
+  }
+}
