@@ -6,7 +6,8 @@ import { GatewayError } from "./errors.ts";
 import * as jsonPointer from "./runtime/abi/json-pointer.ts";
 import * as scalars from "./runtime/abi/scalars.ts";
 import * as wasiCommand from "./runtime/abi/wasi-command.ts";
-import type { Call, CallLimits, Input, Outcome } from "./runtime/protocol.ts";
+import type { Wish } from "./runtime/pool.ts";
+import type { CallLimits, Input, Outcome, Program } from "./runtime/protocol.ts";
 import type { FunctionRecord } from "./store/catalog.ts";
 import type { Contract } from "./wasm/contract.ts";
 import type { ModuleInfo } from "./wasm/inspect.ts";
@@ -20,6 +21,8 @@ export type InvokeRequest = {
   readonly name: string;
   readonly args: Arguments;
   readonly limits: Limits;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 };
 
 /** Bytes of a WebAssembly page. */
@@ -63,11 +66,22 @@ export function checkStart({ memories }: Pick<ModuleInfo, "memories">, { memoryP
   throw new GatewayError("MODULE_UNSUPPORTED", message);
 }
 
-/** Makes a function's call. @throws {GatewayError} INVALID_REQUEST when its contract cannot take the arguments */
-export function callOf(record: FunctionRecord, args: Arguments, limits: CallLimits): Omit<Call, "id"> {
-  const { moduleDigest: module, contract } = record;
-  const env = Object.entries(record.env).map(([name, value]) => `${name}=${value}`);
-  return { module, contract, input: inputOf(args, contract), env, limits };
+/** Says what all calls of a function have in common. */
+export function programOf(record: FunctionRecord, gateway: CallLimits): Program {
+  return {
+    key: `${record.namespace}/${record.name}`,
+    digest: record.moduleDigest,
+    contract: record.contract,
+    env: Object.entries(record.env).map(([name, value]) => `${name}=${value}`),
+    limits: ownLimits(gateway, record),
+  };
+}
+
+/** Makes one call of a program. @throws {GatewayError} INVALID_REQUEST for arguments or limits that it cannot have */
+export function callOf(program: Program, { args, limits }: InvokeRequest): Pick<Wish, "input" | "limits"> {
+  const input = inputOf(args, program.contract);
+  const lower = limits.memoryBytes !== undefined || limits.timeoutMs !== undefined;
+  return lower ? { input, limits: limitsOf(program.limits, limits) } : { input };
 }
 
 function inputOf(args: Arguments, contract: Contract): Input {

@@ -40,6 +40,7 @@ export const errorCodes = {
 
   QUEUE_FULL: "As many calls are waiting as may wait.",
   QUEUE_TIMEOUT: "The call waited for a free thread longer than it may.",
+  CALLER_GONE: "Whoever asked has gone away, and the work was given up.",
   SHUTTING_DOWN: "The gateway is stopping and takes no new work.",
   STORAGE_FULL: "The data folder's disk or quota is exhausted.",
 } as const;

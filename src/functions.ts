@@ -10,11 +10,11 @@ import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Reference } from "./oci/reference.ts";
 import type { Pulled, Pulls } from "./pulls.ts";
-import { callOf, checkStart, limitsOf, ownLimits, outputOf, type InvokeRequest, type Limits } from "./calls.ts";
+import { callOf, checkStart, limitsOf, outputOf, programOf, type InvokeRequest, type Limits } from "./calls.ts";
 import { Loader } from "./loader.ts";
 import type { Modules } from "./runtime/modules.ts";
-import type { Pool } from "./runtime/pool.ts";
-import type { Call, CallLimits, LoadedModule, Outcome } from "./runtime/protocol.ts";
+import type { Pool, Wish } from "./runtime/pool.ts";
+import type { CallLimits, Outcome, Program } from "./runtime/protocol.ts";
 import type { Blobs } from "./store/blobs.ts";
 import type { Catalog, FunctionRecord } from "./store/catalog.ts";
 import { functionFile } from "./store/links.ts";
@@ -60,6 +60,7 @@ export class Functions {
   readonly #options: FunctionsOptions;
   readonly #loader: Loader;
   readonly #turns = new Turns();
+  readonly #programs = new WeakMap<FunctionRecord, Program>();
   #closed = false;
 
   constructor(options: FunctionsOptions) {
@@ -134,11 +135,12 @@ export class Functions {
   async invoke(request: InvokeRequest): Promise<{ readonly output: Uint8Array }> {
     for (;;) {
       const record = this.get(request.name, request.namespace);
-      const call = callOf(record, request.args, limitsOf(ownLimits(this.#options.limits, record), request.limits));
-      const loaded = this.#loader.find(record) ?? (await this.#loader.load(record));
+      const program = this.#programOf(record);
+      const call = callOf(program, request);
+      const module = this.#loader.find(record) ?? (await this.#loader.load(record));
       // Replaced or removed while its module was loaded: the next turn finds what answers now.
-      if (loaded === undefined) continue;
-      const outcome = await this.#run(record, call, loaded);
+      if (module === undefined) continue;
+      const outcome = await this.#run({ ...call, program, module }, request.signal);
       this.#options.metrics.countCall(outcome.kind);
       const { stderr } = outcome;
       if (stderr !== undefined) this.#options.log.info("guest stderr", { ...nameOf(record), text: textOf(stderr) });
@@ -171,9 +173,18 @@ export class Functions {
     }
   }
 
-  async #run(record: FunctionRecord, call: Omit<Call, "id">, loaded: LoadedModule): Promise<Outcome> {
+  #programOf(record: FunctionRecord): Program {
+    let program = this.#programs.get(record);
+    if (program === undefined) {
+      program = programOf(record, this.#options.limits);
+      this.#programs.set(record, program);
+    }
+    return program;
+  }
+
+  async #run(wish: Wish, signal: AbortSignal | undefined): Promise<Outcome> {
     try {
-      return await this.#options.pool.run(`${record.namespace}/${record.name}`, call, loaded);
+      return await this.#options.pool.run(wish, signal);
     } catch (error) {
       this.#options.metrics.countCall("rejected");
       throw error;

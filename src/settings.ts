@@ -92,6 +92,12 @@ const calls = {
     "50000",
     "Locals in one function of a module",
   ),
+  verifyRestore: setting(
+    kind.flag,
+    "WASMGATE_VERIFY_RESTORE",
+    "0",
+    "Compare an instance's whole state with a fresh one's after every call: for tests, slow",
+  ),
 };
 
 const store = {

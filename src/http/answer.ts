@@ -19,6 +19,8 @@ export type Request = {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** Aborted when the client has gone without waiting for its answer. */
+  readonly gone: AbortSignal;
 };
 
 /** An answer, bytes not yet written. Content-Length and what the connection needs are added when it is sent. */

@@ -40,6 +40,9 @@ const oneWriteAtMostBytes = 16_384;
 /** How long a refused body is thrown away before the connection closes: a reset would take the answer with it. */
 export const lingerMs = 1000;
 
+/** A request that is being answered. */
+type Open = { readonly incoming: IncomingMessage; readonly response: ServerResponse; readonly gone: AbortSignal };
+
 /** The requests of one listener that are being answered. */
 export class Exchanges {
   readonly #options: ExchangesOptions;
@@ -53,16 +56,18 @@ export class Exchanges {
   /** Answers a request. Never throws. */
   serve(route: Route, incoming: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
+    const gone = new AbortController();
     this.#open.add(response);
     // Node closes every response, also those of requests that queue behind another on a connection that is lost.
     response.once("close", () => {
       this.#open.delete(response);
       const status = response.writableFinished ? response.statusCode : 499;
+      if (!response.writableFinished) gone.abort();
       const labels = { dialect: this.#options.dialect.name, route: route.path, status };
       this.#options.metrics.countRequest(labels, (performance.now() - startMs) / 1000);
       if (this.#open.size === 0) this.#drained?.();
     });
-    this.#answer(route, incoming, response)
+    this.#answer(route, { incoming, response, gone: gone.signal })
       .catch((error: unknown) => {
         if (error instanceof ClientGoneError) throw error;
         return this.#options.failures.reply(error, route, incoming.headers);
@@ -103,7 +108,7 @@ export class Exchanges {
     if (socket.writableLength > 0) socket.setTimeout(this.#options.sendTimeoutMs);
   }
 
-  async #answer(route: Route, incoming: IncomingMessage, response: ServerResponse): Promise<Reply> {
+  async #answer(route: Route, { incoming, response, gone }: Open): Promise<Reply> {
     const { access, bodies, checkSite } = this.#options;
     const { headers, method = "", url = "" } = incoming;
     if (route.control) checkSite(headers);
@@ -113,7 +118,7 @@ export class Exchanges {
       if (verifying !== undefined) await verifying;
     }
     const body = route.takesBody ? await bodies.read(incoming, response) : Buffer.alloc(0);
-    return route.answer({ method, url, headers, body });
+    return route.answer({ method, url, headers, body, gone });
   }
 }
 

@@ -52,6 +52,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   GUEST_CONTRACT_BROKEN: 502,
   QUEUE_FULL: 429,
   QUEUE_TIMEOUT: 503,
+  // Nobody reads it; the number is what others log for this.
+  CALLER_GONE: 499,
   SHUTTING_DOWN: 503,
   STORAGE_FULL: 507,
 };
@@ -131,7 +133,8 @@ const resultPrefix = Buffer.from("status code: 200, message: ");
 
 function invoke(core: WasmEngineCore): Route["answer"] {
   return answer(invokeRequest, async ({ function_name: name, namespace, limits }, { request, json }) => {
-    const { output } = await core.invoke({ namespace, name, limits, args: readArguments(json, "args") });
+    const args = readArguments(json, "args");
+    const { output } = await core.invoke({ namespace, name, limits, args, signal: request.gone });
     if (!wantsJson(request.headers.accept)) {
       return { status: 200, contentType: text, body: Buffer.concat([resultPrefix, output]) };
     }

@@ -3,12 +3,15 @@
  *
  *   launch -> [ call: in flight ] -> take, once: settled, refused, or back in line        land: its batch has ended
  */
-import type { Call, LoadedModule, Outcome } from "./protocol.ts";
+import type { Lane } from "./lanes.ts";
+import type { Call, CallLimits, LoadedModule, Outcome, Program } from "./protocol.ts";
 import type { Ticket } from "./scheduler.ts";
 
 /** A call on its way: in line, or in a batch. */
 export type Pending = Ticket & {
   readonly call: Call;
+  readonly limits: CallLimits;
+  readonly program: Program;
   readonly module: LoadedModule;
   readonly settle: (outcome: Outcome) => void;
   readonly refuse: (error: Error) => void;
@@ -19,16 +22,19 @@ export type Pending = Ticket & {
 /** Calls that went to one thread together. */
 export type Flight = {
   readonly pending: readonly Pending[];
+  readonly lane: Lane;
   /** Ends the thread; of our own making, so that we know which calls had started when it fires. */
   readonly kill: AbortController;
   /** Its calls run for long; it no longer counts against the threads. */
   runsLong: boolean;
 };
 
+type Entry = { readonly flight: Flight; readonly pending: Pending; firstSeenMs?: number };
+
 /** Batches on threads and the calls in them. */
 export class Flights {
   readonly #flights = new Set<Flight>();
-  readonly #byCall = new Map<number, { readonly flight: Flight; readonly pending: Pending; firstSeenMs?: number }>();
+  readonly #byCall = new Map<number, Entry>();
 
   /** Batches that have not ended. */
   get size(): number {
@@ -48,8 +54,8 @@ export class Flights {
   }
 
   /** Opens the books for a batch. */
-  launch(pending: readonly Pending[]): Flight {
-    const flight = { pending, kill: new AbortController(), runsLong: false };
+  launch(pending: readonly Pending[], lane: Lane): Flight {
+    const flight = { pending, lane, kill: new AbortController(), runsLong: false };
     this.#flights.add(flight);
     for (const each of pending) this.#byCall.set(each.call.id, { flight, pending: each });
     return flight;

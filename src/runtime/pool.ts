@@ -5,19 +5,22 @@
  *                ^                             |
  *                +--- calls never started <----+ thread ended: shot by the watchdog, or died by itself
  *
- * While work is out a watchdog looks every few milliseconds. A call that has run longer than it may is shot (control.ts)
- * and its thread ended; a fresh one takes its place at once. Calls of its batch that had ended have answered, those not
- * started go back to the front of their lines, and none runs twice. Time in line is not the guest's time.
+ * While work is out a watchdog looks every few milliseconds. A call that has run longer than it may is shot (control.ts):
+ * its caller is answered, and a rewritten guest stops at its next loop head. What has not stopped soon after has its
+ * thread ended; a fresh one takes its place at once. Calls of its batch that had ended have answered, those not started
+ * go back to the front of their lines, and none runs twice. Time in line is not the guest's time.
  *
  * A batch that has run for long is not counted: a spare thread takes the queue meanwhile, up to as many spares as there
  * are threads.
  */
 import { GatewayError } from "../errors.ts";
-import { Control, type Sighting } from "./control.ts";
+import { Control } from "./control.ts";
 import { Flights, type Flight, type Pending } from "./flights.ts";
-import type { Batch, Call, Ended, LoadedModule, Outcome } from "./protocol.ts";
+import type { Lane } from "./lanes.ts";
+import type { Batch, Call, CallLimits, Ended, Input, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Threads } from "./threads.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** How the pool is sized and bounded. */
 export type PoolOptions = {
@@ -28,6 +31,14 @@ export type PoolOptions = {
   readonly queueTimeoutMs: number;
 };
 
+/** A call to run: of a program, on its module, with bounds of its own where they are lower. */
+export type Wish = {
+  readonly program: Program;
+  readonly module: LoadedModule;
+  readonly input: Input;
+  readonly limits?: CallLimits;
+};
+
 /** What the pool is doing, for /metrics and /readyz. */
 export type PoolState = {
   readonly waiting: number;
@@ -36,12 +47,11 @@ export type PoolState = {
   readonly threadsEnded: number;
 };
 
-/** How often the watchdog looks; a call outlives its deadline by at most this and the time a thread takes to end. */
+/** What threads are told at their birth and the pool does not know. */
+export type PoolData = Omit<ThreadData, "control">;
+
+/** How often the watchdog looks; a call outlives its deadline by at most this and the time its guest takes to stop. */
 const watchMs = 5;
-/** A batch that has run for this long no longer counts against the threads. */
-const longMs = 25;
-/** Threads that may be alive at once, those that were told to end and have not ended yet included. */
-const mostLivingThreads = 1024;
 /** How often a call may lose its thread before it was started; more means that threads cannot start at all. */
 const mostFalseStarts = 3;
 
@@ -52,19 +62,30 @@ export class Pool {
   readonly #scheduler: Scheduler<Pending>;
   readonly #threads: Threads;
   readonly #flights = new Flights();
-  #watchdog: NodeJS.Timeout | undefined;
+  readonly #watchdog: Watchdog;
+  /** Numbers under which threads know programs. */
+  readonly #programs = new WeakMap<Program, number>();
+  #programCount = 0;
+  #watching: NodeJS.Timeout | undefined;
   #pumping = false;
   #closed = false;
   #lastCallId = 0;
-  #threadsEnded = 0;
+  #threadsDied = 0;
   #ready = false;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, data: PoolData) {
     this.#options = options;
-    this.#control = new Control({ slots: mostLivingThreads });
+    this.#control = new Control();
     this.#scheduler = new Scheduler({ threads: options.threads });
-    const onEnded = (ended: Ended): void => this.#settle(ended);
-    this.#threads = new Threads({ count: options.threads, control: this.#control, onEnded });
+    const settle = (ended: Ended): void => this.#settle(ended);
+    this.#watchdog = new Watchdog({ control: this.#control, flights: this.#flights, settle });
+    this.#threads = new Threads({
+      count: options.threads,
+      control: this.#control,
+      data: { ...data, control: this.#control.memory },
+      onEnded: settle,
+      onLane: () => this.#pumpSoon(),
+    });
   }
 
   /** Resolves when every thread has answered once. */
@@ -84,27 +105,24 @@ export class Pool {
       waiting: this.#scheduler.waiting,
       running: this.#flights.calls,
       threads: this.#threads.living,
-      threadsEnded: this.#threadsEnded,
+      threadsEnded: this.#threadsDied + this.#watchdog.threadsEnded,
     };
   }
 
   /**
-   * Runs one call; `key` names its function, for fairness between functions.
+   * Runs one call. An abort of `signal` takes it out of the line or ends it, when nobody waits for its answer any more.
    * @returns how the call ended, "overran" included
-   * @throws {GatewayError} QUEUE_FULL, QUEUE_TIMEOUT, SHUTTING_DOWN
+   * @throws {GatewayError} QUEUE_FULL, QUEUE_TIMEOUT, SHUTTING_DOWN, CALLER_GONE
    */
-  run(key: string, call: Omit<Call, "id">, module: LoadedModule): Promise<Outcome> {
+  run(wish: Wish, signal?: AbortSignal): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new GatewayError("SHUTTING_DOWN", "the gateway is stopping"));
     if (this.#scheduler.waiting >= this.#options.maxQueue) {
       const message = `${this.#scheduler.waiting} calls are waiting and no more may; try again later`;
       return Promise.reject(new GatewayError("QUEUE_FULL", message, { retryAfterSeconds: 1 }));
     }
-    this.#lastCallId = (this.#lastCallId % 0x7fff_ffff) + 1;
-    const id = this.#lastCallId;
     return new Promise<Outcome>((settle, refuse) => {
-      const enqueuedAtMs = performance.now();
-      this.#scheduler.offer({ key, enqueuedAtMs, call: { ...call, id }, module, settle, refuse, falseStarts: 0 });
-      this.#pumpSoon();
+      const pending = this.#admit(wish, settle, refuse);
+      signal?.addEventListener("abort", () => this.#cancel(pending), { once: true });
     });
   }
 
@@ -115,7 +133,8 @@ export class Pool {
     while (this.#flights.calls + this.#scheduler.waiting > 0 && performance.now() < giveUpMs) {
       await new Promise((resolve) => setTimeout(resolve, watchMs));
     }
-    clearInterval(this.#watchdog);
+    clearInterval(this.#watching);
+    this.#watchdog.shootAll();
     const stopping = new GatewayError("SHUTTING_DOWN", "the gateway stopped before the call ended");
     for (const pending of [...this.#scheduler.drain(), ...this.#flights.takeAll()]) pending.refuse(stopping);
     await this.#threads.close();
@@ -133,27 +152,74 @@ export class Pool {
 
   #pump(): void {
     const { threads } = this.#options;
-    while (this.#scheduler.waiting > 0 && this.#flights.size < this.#threads.most) {
+    while (this.#scheduler.waiting > 0) {
       const free = threads - this.#flights.brief;
       if (free <= 0) break;
+      if (this.#threads.lanes.idle(0) === undefined) {
+        this.#threads.grow();
+        break;
+      }
       const batch = this.#scheduler.take(free);
-      if (batch.length === 0) break;
-      this.#launch(batch);
+      const [first] = batch;
+      const lane = first && this.#threads.lanes.idle(first.call.program);
+      if (lane === undefined) break;
+      this.#launch(batch, lane);
     }
-    if (this.#isBusy) this.#watchdog ??= setInterval(() => this.#watch(), watchMs);
+    if (this.#isBusy) this.#watching ??= setInterval(() => this.#watch(), watchMs);
+  }
+
+  #admit({ program, module, input, limits }: Wish, settle: Pending["settle"], refuse: Pending["refuse"]): Pending {
+    this.#lastCallId = (this.#lastCallId % 0x7fff_ffff) + 1;
+    const call: Call = {
+      id: this.#lastCallId,
+      program: this.#numberOf(program),
+      input,
+      ...(limits === undefined ? {} : { limits }),
+    };
+    const pending: Pending = {
+      key: program.key,
+      enqueuedAtMs: performance.now(),
+      falseStarts: 0,
+      limits: limits ?? program.limits,
+      ...{ call, program, module, settle, refuse },
+    };
+    this.#scheduler.offer(pending);
+    this.#pumpSoon();
+    return pending;
+  }
+
+  #numberOf(program: Program): number {
+    let number = this.#programs.get(program);
+    if (number === undefined) {
+      number = this.#programCount += 1;
+      this.#programs.set(program, number);
+    }
+    return number;
+  }
+
+  /** Gives up a call whose caller has gone. */
+  #cancel(pending: Pending): void {
+    const gone = new GatewayError("CALLER_GONE", "the caller has gone");
+    if (this.#scheduler.withdraw(pending)) {
+      pending.refuse(gone);
+      return;
+    }
+    if (this.#watchdog.shoot(pending.call.id)) pending.refuse(gone);
   }
 
   get #isBusy(): boolean {
     return this.#scheduler.waiting + this.#flights.size > 0;
   }
 
-  #launch(pending: readonly Pending[]): void {
-    const modules = [...new Set(pending.map((each) => each.module))];
-    const calls = pending.map(({ call, module }) => ({ call, module: modules.indexOf(module) }));
-    const batch: Batch = { modules, calls };
-    const flight = this.#flights.launch(pending);
+  #launch(pending: readonly Pending[], lane: Lane): void {
+    const flight = this.#flights.launch(pending, lane);
+    const programs = pending.filter(({ call }) => !lane.told.has(call.program) && lane.told.add(call.program));
+    const batch: Batch = {
+      programs: programs.map(({ call, program, module }) => ({ id: call.program, program, loaded: module })),
+      calls: pending.map(({ call }) => call),
+    };
     this.#threads
-      .run(batch, flight.kill.signal)
+      .run(batch, lane, flight.kill.signal)
       .then((last) => {
         if (last !== undefined) this.#settle(last);
       })
@@ -173,36 +239,23 @@ export class Pool {
   }
 
   #watch(): void {
-    const nowMs = performance.now();
-    for (const sighting of this.#control.running()) {
-      const seen = this.#flights.see(sighting.callId, nowMs);
-      if (seen === undefined) continue;
-      if (seen.ranMs >= longMs) seen.flight.runsLong = true;
-      if (seen.ranMs >= seen.pending.call.limits.timeoutMs) this.#shoot(sighting, seen);
-    }
-    for (const pending of this.#scheduler.expire(nowMs - this.#options.queueTimeoutMs)) {
+    this.#watchdog.look();
+    for (const pending of this.#scheduler.expire(performance.now() - this.#options.queueTimeoutMs)) {
       const message = `no thread was free for ${this.#options.queueTimeoutMs} ms; try again later`;
       pending.refuse(new GatewayError("QUEUE_TIMEOUT", message, { retryAfterSeconds: 1 }));
     }
     this.#pump();
     if (this.#isBusy) return;
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
-  }
-
-  /** Ends the thread of a call that overran, unless the call ended first. */
-  #shoot(sighting: Sighting, { flight, pending }: { flight: Flight; pending: Pending }): void {
-    if (!this.#control.shoot(sighting)) return;
-    const { timeoutMs } = pending.call.limits;
-    this.#settle({ callId: sighting.callId, outcome: { kind: "overran", timeoutMs }, runMs: timeoutMs });
-    this.#threadsEnded += 1;
-    flight.kill.abort();
+    clearInterval(this.#watching);
+    this.#watching = undefined;
   }
 
   /** A batch's thread has ended before the batch did: sorts its calls into those that were started and the others. */
   #lost(flight: Flight, cause: unknown): void {
     const { aborted } = flight.kill.signal;
-    if (!aborted) this.#threadsEnded += 1;
+    if (!aborted) this.#threadsDied += 1;
+    // It may have forgotten a program: whatever it is sent next brings all that it needs.
+    flight.lane.told.clear();
     const lastStarted = this.#control.startedOf(flight.pending.map(({ call }) => call.id));
     const startedCount = flight.pending.findIndex(({ call }) => call.id === lastStarted) + 1;
     this.#giveBack(flight.pending.slice(startedCount), cause);

@@ -2,19 +2,19 @@
  * What the two sides of a thread say to each other, and nothing else: a Call goes in, an Outcome comes out.
  *
  * Everything here survives a structured clone, so the thread could one day be a process: no functions, no classes, no
- * Errors (a clone strips an Error's class and fields, so failure is data). Only `Batch.module` is a live object; a
- * process would be sent the bytes instead.
+ * Errors (a clone strips an Error's class and fields, so failure is data). Only the modules and the memories of
+ * ThreadData are live objects; a process would be sent bytes and map the memories.
  */
 import type { Digest } from "../digest.ts";
 import type { Contract } from "../wasm/contract.ts";
-import type { MemoryImport } from "../wasm/rewrite.ts";
+import type { MemoryImport, Rewritten } from "../wasm/rewrite.ts";
 
 /** A WebAssembly number; i64 is always a bigint, so that nothing is rounded. */
 export type Value = number | bigint;
 
 /** What a guest is given, in the form that its contract asks for. */
 export type Input =
-  | { readonly kind: "json-pointer"; readonly json: Uint8Array }
+  | { readonly kind: "json-pointer"; readonly json: string }
   | {
       readonly kind: "wasi-command";
       /** The whole argv, its first element included. */
@@ -32,16 +32,26 @@ export type CallLimits = {
   readonly stderrBytes: number;
 };
 
-/** One entry into one guest. */
-export type Call = {
-  /** Counts up from 1 within the process; never used twice. */
-  readonly id: number;
-  readonly module: Digest;
+/** What all calls of one function have in common; a thread is told once and keeps it. */
+export type Program = {
+  /** Names the function; calls of one key queue behind each other. */
+  readonly key: string;
+  readonly digest: Digest;
   readonly contract: Contract;
-  readonly input: Input;
   /** NAME=value pairs for a WASI guest, in order. */
   readonly env: readonly string[];
   readonly limits: CallLimits;
+};
+
+/** One entry into one guest. */
+export type Call = {
+  /** Counts up from 1 within the process, to 2^31-1. */
+  readonly id: number;
+  /** Number of a Program that the thread has been told. */
+  readonly program: number;
+  readonly input: Input;
+  /** This call's own bounds, where they are lower than its program's. */
+  readonly limits?: CallLimits;
 };
 
 /** Names of the ways in which WebAssembly traps, as the core specification words them where it does. */
@@ -68,7 +78,7 @@ export type Outcome = {
   | { readonly kind: "returned"; readonly output: Uint8Array }
   | { readonly kind: "exited"; readonly exitCode: number; readonly output: Uint8Array }
   | { readonly kind: "trapped"; readonly trap: Trap; readonly message: string }
-  /** The guest overran its deadline; made by the pool, which ended the thread. */
+  /** The guest overran its deadline. */
   | { readonly kind: "overran"; readonly timeoutMs: number }
   /** The guest broke a bound or its contract. */
   | {
@@ -78,17 +88,53 @@ export type Outcome = {
     }
 );
 
-/** A compiled module and what it wants from the host. */
-export type LoadedModule = {
-  readonly module: WebAssembly.Module;
-  readonly memories: readonly MemoryImport[];
-};
+/** One of the two forms in which a rewritten module runs. */
+export type Variant = Omit<Rewritten, "bytes" | "rewritten" | "recyclable"> & { readonly module: WebAssembly.Module };
 
-/** What a thread is sent at once: calls to make in order, and the modules that they name by position. */
+/** Where a function's initial memory lies in the arena. */
+export type Image = { readonly at: number; readonly pages: number };
+
+/** A compiled module and what it wants from the host. */
+export type LoadedModule =
+  /** What the rewriter cannot walk: ended only with its thread, never used twice. */
+  | {
+      readonly kind: "as-is";
+      readonly module: WebAssembly.Module;
+      readonly memories: readonly MemoryImport[];
+      readonly reason: string;
+    }
+  /** Rewritten, but with state that cannot be restored: used once. */
+  | { readonly kind: "single-use"; readonly variant: Variant; readonly reason: string }
+  | {
+      readonly kind: "recyclable";
+      readonly untracked: Variant;
+      readonly tracked: Variant;
+      /** Its memory at the moment of the snapshot; absent for a module without memory. */
+      readonly image?: Image;
+      /** The initializers that had run when the snapshot was taken; undefined: nothing had, not even its start function. */
+      readonly initialized?: readonly string[];
+    };
+
+/** What a thread is sent at once: calls to make in order, and what it has not been told yet. */
 export type Batch = {
-  readonly modules: readonly LoadedModule[];
-  readonly calls: readonly { readonly call: Call; readonly module: number }[];
+  readonly programs: readonly { readonly id: number; readonly program: Program; readonly loaded: LoadedModule }[];
+  readonly calls: readonly Call[];
 };
 
 /** What a thread answers, as soon as a call has ended. */
 export type Ended = { readonly callId: number; readonly outcome: Outcome; readonly runMs: number };
+
+/** What a thread is born with. */
+export type ThreadData = {
+  /** Control's words. */
+  readonly control: WebAssembly.Memory;
+  /** The images of all modules; guest threads only read it. */
+  readonly arena: WebAssembly.Memory;
+  /** The most pages that any guest's memory may grow to. */
+  readonly memoryPages: number;
+  /** How many bytes of memory idle instances may keep, and how many instances there may be. */
+  readonly idleBytes: number;
+  readonly idleInstances: number;
+  /** Compare the whole state with a fresh instance after every restore. */
+  readonly verifyRestore: boolean;
+};

@@ -94,6 +94,17 @@ export class Scheduler<T extends Ticket> {
     return batch;
   }
 
+  /** Takes one call out of its line; false when it is not in it any more. */
+  withdraw(ticket: T): boolean {
+    const line = this.#lines.get(ticket.key);
+    const index = line?.waiting.indexOf(ticket) ?? -1;
+    if (line === undefined || index < 0) return false;
+    line.waiting.splice(index, 1);
+    if (line.waiting.length === 0) this.#turn.splice(this.#turn.indexOf(line), 1);
+    this.#waiting -= 1;
+    return true;
+  }
+
   /** Says that a batch which `take` gave has left its thread. */
   release(keys: Iterable<string>): void {
     for (const key of new Set(keys)) {

@@ -5,26 +5,70 @@
  */
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { Control } from "./control.ts";
+import { markPagesFor } from "./instance.ts";
 import { Instances } from "./instances.ts";
-import type { Batch, Ended } from "./protocol.ts";
+import type { Batch, Call, Ended, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
+import { WasiHost } from "./wasi/host.ts";
 
-const { control: buffer } = workerData as { readonly control: SharedArrayBuffer };
-const control = new Control({ buffer });
+/** Programs that are remembered; the ingress tells one again when it was forgotten. */
+const remembered = 4096;
+
+const data = workerData as ThreadData;
+const control = new Control(data.control);
 const slot = control.claim(threadId);
-const instances = new Instances();
+const markPages = markPagesFor(data.memoryPages);
+const host = new WasiHost();
+const instances = new Instances(
+  {
+    flag: data.control,
+    flagAt: control.flagAt(slot),
+    marks: new WebAssembly.Memory({ initial: markPages, maximum: markPages }),
+    arena: data.arena,
+    memoryPages: data.memoryPages,
+    host,
+    wasiImports: host.imports,
+  },
+  data,
+);
+const programs = new Map<number, { readonly program: Program; readonly loaded: LoadedModule }>();
 
-/** Runs the calls of a batch in order; undefined when the last one was shot or there was none. */
+/**
+ * Runs the calls of a batch in order and returns the last one's end; undefined when there was no call, or the thread is
+ * being ended.
+ * @throws {Error} before any call is started, when one names a program that the thread does not know
+ */
 export default function runBatch(batch: Batch): Ended | undefined {
+  for (const { id, ...told } of batch.programs) learn(id, told);
+  for (const { program } of batch.calls) if (!programs.has(program)) throw new Error(`unknown program ${program}`);
   let last: Ended | undefined;
-  for (const { call, module } of batch.calls) {
+  for (const call of batch.calls) {
     if (last !== undefined) parentPort?.postMessage(last);
-    const loaded = batch.modules[module];
-    if (loaded === undefined) throw new Error(`a batch names module ${module} and brings ${batch.modules.length}`);
-    control.start(slot, call.id);
-    const startMs = performance.now();
-    const outcome = instances.run(call, loaded);
-    if (!control.end(slot, call.id)) return undefined; // shot: this thread is being ended
-    last = { callId: call.id, outcome, runMs: performance.now() - startMs };
+    last = run(call);
+    if (last === undefined) return undefined;
   }
   return last;
+}
+
+function run(call: Call): Ended | undefined {
+  const told = programs.get(call.program);
+  if (told === undefined) return undefined;
+  const { id: callId, input, limits = told.program.limits } = call;
+  control.start(slot, callId);
+  const startMs = performance.now();
+  const outcome = instances.run({ ...told, input, limits });
+  const end = control.end(slot, callId);
+  if (end === "lost") return undefined;
+  const overran: Outcome = { kind: "overran", timeoutMs: limits.timeoutMs };
+  return { callId, outcome: end === "shot" ? overran : outcome, runMs: performance.now() - startMs };
+}
+
+function learn(id: number, told: { readonly program: Program; readonly loaded: LoadedModule }): void {
+  programs.set(id, told);
+  const [oldest] = programs.keys();
+  if (programs.size > remembered && oldest !== undefined) programs.delete(oldest);
+}
+
+/** Answers that the thread is up, with its id. */
+export function hello(): number {
+  return threadId;
 }

@@ -1,48 +1,35 @@
-import { digestOf } from "../../src/digest.ts";
 import { Pool, type PoolOptions } from "../../src/runtime/pool.ts";
-import type { Call, LoadedModule, Outcome } from "../../src/runtime/protocol.ts";
-import { defaultModuleLimits, inspect } from "../../src/wasm/inspect.ts";
-import { chooseContract, type Contract } from "../../src/wasm/contract.ts";
-import { prepare } from "../../src/wasm/rewrite.ts";
-import { wat } from "../support/wat.ts";
+import { callOf, GuestPrograms, textOf } from "../support/guest-programs.ts";
 
-type Function = { readonly loaded: LoadedModule; readonly call: (...values: number[]) => Omit<Call, "id"> };
+const programs = new GuestPrograms();
+afterEach(() => programs.closePools());
+afterAll(() => programs.close());
 
-const limits = { memoryPages: 256, timeoutMs: 10_000, outputBytes: 1024, stderrBytes: 1024 };
-
-/** A guest of scalars, from its text. */
-function guest(source: string, wanted: Partial<Call["limits"]> = {}): Function {
-  const bytes = wat(source);
-  const contract: Contract = chooseContract(inspect(bytes, defaultModuleLimits), { functionName: "f", wasiCap: false });
-  const prepared = prepare(bytes);
-  const module = digestOf(bytes);
-  return {
-    loaded: { module: new WebAssembly.Module(prepared.bytes), memories: prepared.memories },
-    call: (...values) => ({
-      module,
-      contract,
-      input: { kind: "scalars", values },
-      env: [],
-      limits: { ...limits, ...wanted },
-    }),
-  };
-}
-
-const increment = guest(`(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))`);
-const loops = (timeoutMs: number) => guest(`(module (func (export "f") (loop (br 0))))`, { timeoutMs });
+const increment = await programs.guest(
+  `(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))`,
+);
+const loops = (timeoutMs: number) => programs.guest(`(module (func (export "f") (loop (br 0))))`, { timeoutMs });
 const fills = (timeoutMs: number) =>
-  guest(
-    `(module (memory 256) (func (export "f") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 16777216)) (br 0))))`,
+  programs.guest(
+    `(module (memory 256) (func (export "f")
+       (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 16777216)) (br 0))))`,
+    { timeoutMs },
+  );
+/** Not rewritten, for it has two memories: only the end of its thread ends it. */
+const stubborn = (timeoutMs: number) =>
+  programs.guest(
+    `(module (memory 200) (memory 1) (func (export "f")
+       (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 8388608)) (br 0))))`,
     { timeoutMs },
   );
 /** Loops when its parameter is 13, otherwise answers it. */
-const superstitious = guest(
+const superstitious = await programs.guest(
   `(module (func (export "f") (param i32) (result i32)
      (if (i32.eq (local.get 0) (i32.const 13)) (then (loop (br 0)))) (local.get 0)))`,
   { timeoutMs: 100 },
 );
 /** Counts its calls in a global and in memory, to show that nothing outlives a call. */
-const counts = guest(
+const counts = await programs.guest(
   `(module (memory 1) (global $calls (mut i32) (i32.const 0))
      (func (export "f") (result i32)
        (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
@@ -50,69 +37,72 @@ const counts = guest(
        (i32.add (i32.mul (global.get $calls) (i32.const 10)) (i32.load (i32.const 0)))))`,
 );
 
-const text = (outcome: Outcome): string =>
-  outcome.kind === "returned" ? Buffer.from(outcome.output).toString() : outcome.kind;
+/** Waits for something that is on its way. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 describe("Pool", () => {
-  const pools: Pool[] = [];
-  const open = async (options: Partial<PoolOptions> = {}): Promise<Pool> => {
-    const pool = new Pool({ threads: 2, maxQueue: 1024, queueTimeoutMs: 10_000, ...options });
-    pools.push(pool);
-    await pool.start();
-    return pool;
-  };
-  afterEach(async () => {
-    for (const pool of pools.splice(0)) await pool.close(0);
-  });
+  const open = (options: Partial<PoolOptions> = {}): Promise<Pool> => programs.pool(options);
 
   test("is up from start to close", async () => {
-    const pool = new Pool({ threads: 2, maxQueue: 1, queueTimeoutMs: 1000 });
-    expect(pool.isUp).toBe(false);
-    await pool.start();
+    const pool = await open();
     expect(pool.isUp).toBe(true);
     expect(pool.state.threads).toBe(2);
     await pool.close(0);
     expect(pool.isUp).toBe(false);
-    await expect(pool.run("f", increment.call(1), increment.loaded)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    await expect(pool.run(callOf(increment, 1))).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
   });
 
   test("answers each of many calls with its own result", async () => {
     const pool = await open();
-    const results = await Promise.all(
-      Array.from({ length: 500 }, (_, index) => pool.run(`f${index % 7}`, increment.call(index), increment.loaded)),
-    );
-    expect(results.map(text)).toEqual(Array.from({ length: 500 }, (_, index) => String(index + 1)));
+    const results = await Promise.all(Array.from({ length: 500 }, (_, index) => pool.run(callOf(increment, index))));
+    expect(results.map(textOf)).toEqual(Array.from({ length: 500 }, (_, index) => String(index + 1)));
   });
 
   test("gives every call a fresh instance", async () => {
     const pool = await open();
-    for (let call = 0; call < 5; call += 1) expect(text(await pool.run("f", counts.call(), counts.loaded))).toBe("11");
+    for (let call = 0; call < 5; call += 1) expect(textOf(await pool.run(callOf(counts)))).toBe("11");
   });
 
   test.each([
-    ["br", loops],
-    ["memory.fill", fills],
-  ])("ends a call that loops for ever by %s at its deadline", async (_name, made) => {
+    { by: "br", made: loops, threadsEnded: 0 },
+    { by: "memory.fill", made: fills, threadsEnded: 0 },
+    { by: "memory.fill in a module that cannot be rewritten", made: stubborn, threadsEnded: 1 },
+  ])("ends a call that loops for ever by $by at its deadline", async ({ made, threadsEnded }) => {
     const pool = await open();
-    const looping = made(100);
-    await expect(pool.run("loops", looping.call(), looping.loaded)).resolves.toMatchObject({
+    const looping = await made(100);
+    await expect(pool.run(callOf(looping))).resolves.toMatchObject({
       kind: "overran",
       timeoutMs: 100,
     });
-    expect(pool.state.threadsEnded).toBe(1);
-    expect(text(await pool.run("f", increment.call(1), increment.loaded))).toBe("2");
+    expect(textOf(await pool.run(callOf(increment, 1)))).toBe("2");
+    await until(() => pool.state.threadsEnded === threadsEnded && pool.state.running === 0);
+  });
+
+  test("gives a call up when its caller goes, whether it waits or runs, without ending a thread", async () => {
+    const pool = await open({ threads: 1 });
+    const looping = await loops(60_000);
+    const [runs, waits] = [new AbortController(), new AbortController()];
+    const running = pool.run(callOf(looping), runs.signal).catch((error: unknown) => error);
+    const waiting = pool.run(callOf(looping), waits.signal);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    waits.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "CALLER_GONE" });
+    runs.abort();
+    await running;
+    expect(textOf(await pool.run(callOf(increment, 1)))).toBe("2");
+    expect(pool.state).toMatchObject({ waiting: 0, running: 0, threadsEnded: 0 });
   });
 
   test("answers other functions while one loops in as many calls as there are", async () => {
     const pool = await open();
-    const looping = loops(1500);
-    const stuck = Array.from({ length: 32 }, () =>
-      pool.run("loops", looping.call(), looping.loaded).catch(() => undefined),
-    );
+    const looping = await loops(1500);
+    const stuck = Array.from({ length: 32 }, () => pool.run(callOf(looping)).catch(() => undefined));
     let running = true;
     const first = stuck[0]?.then(() => (running = false));
     for (let call = 0; call < 200; call += 1) {
-      expect(text(await pool.run(`f${call % 10}`, increment.call(call), increment.loaded))).toBe(String(call + 1));
+      expect(textOf(await pool.run(callOf(increment, call)))).toBe(String(call + 1));
     }
     expect(running).toBe(true);
     await first;
@@ -120,9 +110,9 @@ describe("Pool", () => {
 
   test("starts a spare thread when calls run long", async () => {
     const pool = await open();
-    const [one, other] = [loops(600), loops(600)];
-    const stuck = [pool.run("one", one.call(), one.loaded), pool.run("other", other.call(), other.loaded)];
-    expect(text(await pool.run("f", increment.call(1), increment.loaded))).toBe("2");
+    const [one, other] = [await loops(600), await loops(600)];
+    const stuck = [pool.run(callOf(one)), pool.run(callOf(other))];
+    expect(textOf(await pool.run(callOf(increment, 1)))).toBe("2");
     expect(pool.state.running).toBe(2);
     await Promise.all(stuck);
   });
@@ -131,48 +121,46 @@ describe("Pool", () => {
     const pool = await open();
     for (let round = 0; round < 3; round += 1) {
       // Known to be fast, so that its calls share batches.
-      await Promise.all(Array.from({ length: 50 }, () => pool.run("s", superstitious.call(1), superstitious.loaded)));
+      await Promise.all(Array.from({ length: 50 }, () => pool.run(callOf(superstitious, 1))));
       const values = Array.from({ length: 200 }, (_, index) => (index === 100 ? 13 : 1000 + index));
-      const outcomes = await Promise.all(
-        values.map((value) => pool.run("s", superstitious.call(value), superstitious.loaded)),
-      );
-      expect(outcomes.map(text)).toEqual(values.map((value) => (value === 13 ? "overran" : String(value))));
+      const outcomes = await Promise.all(values.map((value) => pool.run(callOf(superstitious, value))));
+      expect(outcomes.map(textOf)).toEqual(values.map((value) => (value === 13 ? "overran" : String(value))));
     }
   });
 
   test("counts only running time against the deadline", async () => {
     const pool = await open({ threads: 1 });
-    const looping = loops(300);
-    const quick = guest(`(module (func (export "f")))`, { timeoutMs: 50 });
-    const stuck = Array.from({ length: 2 }, () => pool.run("loops", looping.call(), looping.loaded));
-    const waiting = pool.run("loops", quick.call(), quick.loaded);
-    expect((await Promise.all(stuck)).map(text)).toEqual(["overran", "overran"]);
-    expect(text(await waiting)).toBe("");
+    const looping = await loops(300);
+    const quick = await programs.guest(`(module (func (export "f")))`, { timeoutMs: 50 });
+    const stuck = Array.from({ length: 2 }, () => pool.run(callOf(looping)));
+    const waiting = pool.run(callOf(quick));
+    expect((await Promise.all(stuck)).map(textOf)).toEqual(["overran", "overran"]);
+    expect(textOf(await waiting)).toBe("");
   });
 
   test("refuses a call when as many wait as may, and one that has waited too long", async () => {
     const pool = await open({ threads: 1, maxQueue: 2, queueTimeoutMs: 200 });
-    const looping = loops(800);
-    const stuck = pool.run("loops", looping.call(), looping.loaded);
+    const looping = await loops(800);
+    const stuck = pool.run(callOf(looping));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const waiting = [1, 2].map(() => pool.run("loops", looping.call(), looping.loaded));
-    await expect(pool.run("loops", looping.call(), looping.loaded)).rejects.toMatchObject({
+    const waiting = [1, 2].map(() => pool.run(callOf(looping)));
+    await expect(pool.run(callOf(looping))).rejects.toMatchObject({
       code: "QUEUE_FULL",
       retryAfterSeconds: 1,
     });
     for (const call of waiting)
       await expect(call).rejects.toMatchObject({ code: "QUEUE_TIMEOUT", retryAfterSeconds: 1 });
-    expect(text(await stuck)).toBe("overran");
+    expect(textOf(await stuck)).toBe("overran");
   });
 
   test("lets running calls end within the grace period, and refuses what is left after it", async () => {
     const pool = await open();
-    const [brief, long] = [loops(100), loops(10_000)];
-    const ends = pool.run("brief", brief.call(), brief.loaded);
-    const lost = pool.run("long", long.call(), long.loaded);
+    const [brief, long] = [await loops(100), await loops(10_000)];
+    const ends = pool.run(callOf(brief));
+    const lost = pool.run(callOf(long));
     const refused = expect(lost).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
     await pool.close(400);
-    expect(text(await ends)).toBe("overran");
+    expect(textOf(await ends)).toBe("overran");
     await refused;
   });
 
@@ -182,22 +170,22 @@ describe("Pool", () => {
     ["integer divide by zero", `(module (func (export "f") (result i32) (i32.div_s (i32.const 1) (i32.const 0))))`],
     [
       "out of bounds memory access",
-      `(module (memory 1) (func (export "f") (result i32) (i32.load (i32.const 65536))))`,
+      `(module (memory 1) (func (export "f") (result i32) (i32.load (i32.const 0x7fffffff))))`,
     ],
   ])("names the trap: %s", async (trap, source) => {
     const pool = await open();
-    const trapping = guest(source);
-    await expect(pool.run("f", trapping.call(), trapping.loaded)).resolves.toMatchObject({ kind: "trapped", trap });
+    const trapping = await programs.guest(source);
+    await expect(pool.run(callOf(trapping))).resolves.toMatchObject({ kind: "trapped", trap });
     expect(pool.state.threadsEnded).toBe(0);
   });
 
   test("keeps a guest's memory within its limit, however it grows", async () => {
     const pool = await open();
-    const grows = guest(
+    const grows = await programs.guest(
       `(module (memory 1) (func (export "f") (result i32)
          (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))`,
       { memoryPages: 40 },
     );
-    expect(text(await pool.run("f", grows.call(), grows.loaded))).toBe("40");
+    expect(textOf(await pool.run(callOf(grows)))).toBe("40");
   });
 });

@@ -22,7 +22,7 @@ const encoder = new TextEncoder();
 
 /** Makes the guest's input of a caller's arguments. */
 export function input(args: Arguments, _contract: JsonPointer): JsonInput {
-  return { kind: "json-pointer", json: encoder.encode(args.json) };
+  return { kind: "json-pointer", json: args.json };
 }
 
 /** Calls a ready guest; its answer is a copy. */
@@ -31,7 +31,7 @@ export function callJsonPointer(
   call: { readonly contract: JsonPointer; readonly input: JsonInput; readonly limits: CallLimits },
 ): Outcome {
   const guestFunction = exportedFunction(guest, call.contract.export);
-  const { json } = call.input;
+  const json = encoder.encode(call.input.json);
   const body = (): Outcome => {
     const { memory } = guest;
     if (memory === undefined) return contractBroken("the module has no memory to put its input into");
