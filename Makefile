@@ -35,9 +35,13 @@ static: $(MODULES) ## types, lint and format only
 format: $(MODULES) ## rewrites the sources as the formatter wants them
 	prettier --write --log-level warn .
 
-bench: $(MODULES) ## measures; see benches/README.md
-	@$(if $(wildcard benches/*.ts),,echo "There is no bench yet: see benches/README.md")
-	@for bench in $(wildcard benches/*.ts); do node $$bench $(ARGS) || exit; done
+BENCHES := $(wildcard benches/*.ts)
+bench: $(MODULES) ## measures, some eight minutes; ARGS="--seconds 1 --rounds 2" goes to each; see benches/README.md
+	@.ci/packages docker-registry wrk curl clang lld wasi-libc libclang-rt-14-dev-wasm32 rustc libstd-rust-dev-wasm32
+	@$(MAKE) -s apps functions >/dev/null
+	@rm -rf benches/build/results; failed=; for bench in $(BENCHES); do node $$bench $(ARGS) || failed+=" $$bench"; done; \
+	node benches/support/publish.ts && prettier --write --log-level warn benches/README.md; \
+	[ -z "$$failed" ] || { echo "FAILED:$$failed" >&2; exit 1; }
 
 tools: ## installs the Debian packages that samples and tests use, if it may
 	@.ci/packages
@@ -48,7 +52,7 @@ image: ## builds the container image with docker or buildah; BASE=… IMAGE=… 
 	@.ci/image "$(IMAGE)" $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS)
 
 clean: clean-apps clean-functions ## removes what was built; npm's packages and what was deployed to ./data stay
-	rm -rf coverage dist
+	rm -rf coverage dist benches/build benches/guests/build
 
 # No package needs its install script. Debian's npm 9 then links no programs either: that is what rebuild is for.
 $(MODULES): package-lock.json

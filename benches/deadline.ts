@@ -13,7 +13,7 @@ import { compared, report, type Row } from "./support/report.ts";
 import { moduleOf, samples } from "./support/samples.ts";
 import { median } from "./support/statistics.ts";
 
-const options = readOptions({ seconds: 4, rounds: 4 });
+const options = readOptions({ seconds: 4, rounds: 3 });
 const loop = wat(`(module (func (export "loop") (param i32) (result i32) (loop $again (br $again)) (i32.const 0)))`);
 const perSecond = 200;
 const saturating = 8;
@@ -58,7 +58,12 @@ report(options, {
   ],
 });
 
-function row(name: string, loads: Record<Kind, Load[]>, key: keyof Load, more: Parameters<typeof compared>[2] = {}): Row {
+function row(
+  name: string,
+  loads: Record<Kind, Load[]>,
+  key: keyof Load,
+  more: Parameters<typeof compared>[2] = {},
+): Row {
   const unit = key === "perSecond" ? "req/s" : "ms";
   const figure = (kind: Kind) => ({ what: kind, value: median(loads[kind].map((each) => each[key])), unit });
   return compared(name, { subject: figure("beside a loop"), baseline: figure("alone") }, more);

@@ -14,7 +14,7 @@ import { variantOf } from "./support/variants.ts";
 const options = readOptions({ seconds: 4, rounds: 4 });
 const functions = 1000;
 const deployedAtOnce = 4;
-/** Calls of one turn of the traffic, in random order; more than the load makes twice would be waste. */
+/** Calls of one turn of the traffic, in random order. */
 const turn = 20_000;
 const module = moduleOf(samples.authentication);
 const { args, answer } = samples.authentication;
@@ -71,11 +71,11 @@ report(options, {
   ],
 });
 
-/** Function 1, 5, 9, … share a module. */
 function nameOf(number: number): string {
   return `authentication-${number}`;
 }
 
+/** Deploys all; every fourth has the module of the single function, the others each their own. */
 async function deployAll(gateway: BenchGateway): Promise<void> {
   const shared = gateway.push({ name: "shared", module });
   let next = 0;

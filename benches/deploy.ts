@@ -52,9 +52,13 @@ report(options, {
   bench: "deploy",
   question: "deploy of a 1.8 MB image from a local registry, against downloading its blob with curl",
   rows: [
-    compared("deploy", { subject: ms("deploy", median(deployMs)), baseline }, {
-      note: `${deployMs.length} images, p99 ${quantile(deployMs, 0.99).toFixed(1)} ms; curl's own time, without its start`,
-    }),
+    compared(
+      "deploy",
+      { subject: ms("deploy", median(deployMs)), baseline },
+      {
+        note: `${deployMs.length} images, p99 ${quantile(deployMs, 0.99).toFixed(1)} ms; curl's own time, without its start`,
+      },
+    ),
     compared("deploy and first invoke", { subject: ms("deploy + invoke", median(afterMs)), baseline }),
   ],
 });

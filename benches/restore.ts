@@ -23,12 +23,15 @@ const rows = [
   compared(
     "call + restore",
     { subject: figure("call + restore", times.recycled.medianUs), baseline: floor },
-    { target: { atMost: 1.5 }, note: `p99 ${times.recycled.p99Us.toFixed(1)} us, without restore ${times.reused.p99Us.toFixed(1)} us` },
+    {
+      target: { atMost: 1.5 },
+      note: `p99 ${times.recycled.p99Us.toFixed(1)} us, without restore ${times.reused.p99Us.toFixed(1)} us`,
+    },
   ),
-  compared(
-    "the call alone, the guest's allocator cold and its stores tracked",
-    { subject: figure("call", callUs), baseline: floor },
-  ),
+  compared("the call alone, the guest's allocator cold and its stores tracked", {
+    subject: figure("call", callUs),
+    baseline: floor,
+  }),
   { name: "the restore alone", subject: figure("restore", median(stepped.restoresUs)) },
 ];
 report(options, { bench: "restore", question: "authentication: call + restore against the same call without", rows });

@@ -38,7 +38,9 @@ for (const [name, answer] of Object.entries(kernels)) {
   const baseline = { what: "original", value: times.original.medianUs, unit: "us" };
   for (const form of ["tracked", "untracked"] as const) {
     ratios[form].push(times[form].medianUs / times.original.medianUs);
-    rows.push(compared(`${name}, ${form}`, { subject: { what: form, value: times[form].medianUs, unit: "us" }, baseline }));
+    rows.push(
+      compared(`${name}, ${form}`, { subject: { what: form, value: times[form].medianUs, unit: "us" }, baseline }),
+    );
   }
 }
 await engine.close();
@@ -46,7 +48,12 @@ for (const form of ["tracked", "untracked"] as const) {
   const ratio = geometricMean(ratios[form]);
   const target = form === "tracked" ? { target: { atMost: 1.1 } } : {};
   rows.push({
-    ...{ name: `geometric mean, ${form}`, subject: { what: form, value: ratio, unit: "times the original" }, ratio, ...target },
+    ...{
+      name: `geometric mean, ${form}`,
+      subject: { what: form, value: ratio, unit: "times the original" },
+      ratio,
+      ...target,
+    },
     note: `of ${ratios[form].map(shown).join(", ")}`,
   });
 }

@@ -13,13 +13,21 @@ import { moduleOf, type Sample } from "./samples.ts";
 import { median } from "./statistics.ts";
 
 /** What a bench asks for. */
-export type Wanted = { readonly bench: string; readonly what: string; readonly atLeast: number; readonly p99AtMost?: number };
+export type Wanted = {
+  readonly bench: string;
+  readonly what: string;
+  readonly atLeast: number;
+  readonly p99AtMost?: number;
+};
 
 const connections = 32;
 
 /** Measures invokes of a sample against the bare server and reports. */
-export async function compareWithBareServer(sample: Sample, { bench, what, atLeast, p99AtMost }: Wanted): Promise<void> {
-  const options = readOptions({ seconds: 3, rounds: 5 });
+export async function compareWithBareServer(
+  sample: Sample,
+  { bench, what, atLeast, p99AtMost }: Wanted,
+): Promise<void> {
+  const options = readOptions({ seconds: 2, rounds: 5 });
   const { ours, bare } = await scoped(async (scope) => {
     const gateway = await BenchGateway.start(options.checkout);
     scope.defer(() => gateway.stop());
@@ -74,7 +82,9 @@ export async function alternately<Name extends string>(
 /** The gateway's answer to a call, for the bare server to give. */
 async function answerOf(gateway: BenchGateway, { name, args }: Sample): Promise<Omit<BareServer, "port">> {
   const { headers, text } = await gateway.client.invoke(name, args);
-  const own = [...headers].filter(([header]) => !["date", "connection", "keep-alive", "content-length"].includes(header));
+  const own = [...headers].filter(
+    ([header]) => !["date", "connection", "keep-alive", "content-length"].includes(header),
+  );
   return { functions: [name], headers: Object.fromEntries(own), answer: text };
 }
 
@@ -84,7 +94,11 @@ async function startBareServer(scope: AsyncDisposableStack, server: Omit<BareSer
   const port = await anyFreePort();
   const program = join(import.meta.dirname, "bare-server.ts");
   const told = JSON.stringify({ ...server, port } satisfies BareServer);
-  const child = new Child(process.execPath, [program, told], { env: process.env, cwd: folder, log: join(folder, "log") });
+  const child = new Child(process.execPath, [program, told], {
+    env: process.env,
+    cwd: folder,
+    log: join(folder, "log"),
+  });
   scope.defer(() => child.stop());
   const url = `http://127.0.0.1:${port}`;
   await child.answers(url);

@@ -28,7 +28,10 @@ const server = createServer((request, response) => {
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.once("end", () => {
     const only = chunks.length === 1 ? chunks[0] : undefined;
-    const call = JSON.parse((only ?? Buffer.concat(chunks)).toString("utf8")) as { function_name?: string; args?: object };
+    const call = JSON.parse((only ?? Buffer.concat(chunks)).toString("utf8")) as {
+      function_name?: string;
+      args?: object;
+    };
     const ok = call.function_name !== undefined && known.has(call.function_name) && call.args !== undefined;
     if (!ok) {
       response.writeHead(404).end();

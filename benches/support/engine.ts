@@ -11,6 +11,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type * as callArguments from "../../src/arguments.ts";
+import type * as calls from "../../src/calls.ts";
+import type * as digest from "../../src/digest.ts";
+import type * as runtimeAbiJsonPointer from "../../src/runtime/abi/json-pointer.ts";
+import type * as runtimeArena from "../../src/runtime/arena.ts";
+import type * as runtimeCompiler from "../../src/runtime/compiler.ts";
+import type * as runtimeGuestMemory from "../../src/runtime/guest-memory.ts";
+import type * as runtimeInstance from "../../src/runtime/instance.ts";
+import type * as runtimeInstances from "../../src/runtime/instances.ts";
+import type * as runtimeWasiHost from "../../src/runtime/wasi/host.ts";
+import type * as wasmContract from "../../src/wasm/contract.ts";
+import type * as wasmInspect from "../../src/wasm/inspect.ts";
+import type * as wasmLimits from "../../src/wasm/limits.ts";
+import type * as wasmPrepare from "../../src/wasm/prepare.ts";
 import type { Task } from "../../src/runtime/instances.ts";
 import type { Guest } from "../../src/runtime/guest.ts";
 import type { Surroundings } from "../../src/runtime/instance.ts";
@@ -21,7 +35,7 @@ import { moduleOf, type Sample } from "./samples.ts";
 export type Once = () => string;
 
 /** A call and a restore, to be timed one by one; `restore` false: the instance is spent, and the next is new. */
-export type Steps = { readonly call: Once; restore(): boolean };
+export type Steps = { readonly call: Once; readonly restore: () => boolean };
 
 type Recyclable = Extract<LoadedModule, { kind: "recyclable" }>;
 type Sources = Awaited<ReturnType<typeof importSources>>;
@@ -49,7 +63,7 @@ export class Engine {
     const arena = new sources.Arena();
     this.#compiler = new sources.Compiler({
       ...{ timeoutMs: 60_000, limits: sources.defaultModuleLimits },
-      ...{ rewrittenFolder: join(this.#folder, "rewritten"), arena, memoryPages },
+      ...{ rewrittenFolder: join(this.#folder, "rewritten"), arena, memoryPages, verifyRestore: false },
     });
     const pages = sources.markPagesFor(memoryPages);
     const host = new sources.WasiHost();
@@ -66,7 +80,7 @@ export class Engine {
   }
 
   /** Compiles a sample and returns its ways of being called. */
-  async open(sample: Sample): Promise<{ recycled: Once; fresh: Once; steps(): Steps; reused(): Once }> {
+  async open(sample: Sample): Promise<{ recycled: Once; fresh: Once; steps: () => Steps; reused: () => Once }> {
     const { Instances, inspect, chooseContract, callOf, readArguments, defaultModuleLimits } = this.#sources;
     const bytes = moduleOf(sample);
     const { digest, loaded } = await this.#compile(bytes);
@@ -164,7 +178,8 @@ export class Engine {
   }
 
   #enter(guest: Guest, { contract }: Program, input: Task["input"]): Outcome {
-    if (contract.kind !== "json-pointer" || input.kind !== "json-pointer") throw new Error("only json-pointer is timed so");
+    if (contract.kind !== "json-pointer" || input.kind !== "json-pointer")
+      throw new Error("only json-pointer is timed so");
     return this.#sources.callJsonPointer(guest, { contract, input, limits });
   }
 }
@@ -172,20 +187,20 @@ export class Engine {
 async function importSources(checkout: string) {
   const from = <T>(path: string): Promise<T> => import(pathToFileURL(join(checkout, "src", path)).href) as Promise<T>;
   return {
-    ...(await from<typeof import("../../src/runtime/compiler.ts")>("runtime/compiler.ts")),
-    ...(await from<typeof import("../../src/runtime/arena.ts")>("runtime/arena.ts")),
-    ...(await from<typeof import("../../src/runtime/instances.ts")>("runtime/instances.ts")),
-    ...(await from<typeof import("../../src/runtime/instance.ts")>("runtime/instance.ts")),
-    ...(await from<typeof import("../../src/runtime/guest-memory.ts")>("runtime/guest-memory.ts")),
-    ...(await from<typeof import("../../src/runtime/wasi/host.ts")>("runtime/wasi/host.ts")),
-    ...(await from<typeof import("../../src/runtime/abi/json-pointer.ts")>("runtime/abi/json-pointer.ts")),
-    ...(await from<typeof import("../../src/wasm/prepare.ts")>("wasm/prepare.ts")),
-    ...(await from<typeof import("../../src/wasm/inspect.ts")>("wasm/inspect.ts")),
-    ...(await from<typeof import("../../src/wasm/limits.ts")>("wasm/limits.ts")),
-    ...(await from<typeof import("../../src/wasm/contract.ts")>("wasm/contract.ts")),
-    ...(await from<typeof import("../../src/arguments.ts")>("arguments.ts")),
-    ...(await from<typeof import("../../src/calls.ts")>("calls.ts")),
-    ...(await from<typeof import("../../src/digest.ts")>("digest.ts")),
+    ...(await from<typeof runtimeCompiler>("runtime/compiler.ts")),
+    ...(await from<typeof runtimeArena>("runtime/arena.ts")),
+    ...(await from<typeof runtimeInstances>("runtime/instances.ts")),
+    ...(await from<typeof runtimeInstance>("runtime/instance.ts")),
+    ...(await from<typeof runtimeGuestMemory>("runtime/guest-memory.ts")),
+    ...(await from<typeof runtimeWasiHost>("runtime/wasi/host.ts")),
+    ...(await from<typeof runtimeAbiJsonPointer>("runtime/abi/json-pointer.ts")),
+    ...(await from<typeof wasmPrepare>("wasm/prepare.ts")),
+    ...(await from<typeof wasmInspect>("wasm/inspect.ts")),
+    ...(await from<typeof wasmLimits>("wasm/limits.ts")),
+    ...(await from<typeof wasmContract>("wasm/contract.ts")),
+    ...(await from<typeof callArguments>("arguments.ts")),
+    ...(await from<typeof calls>("calls.ts")),
+    ...(await from<typeof digest>("digest.ts")),
   };
 }
 

@@ -43,7 +43,7 @@ export function timeInTurns<Name extends string>(
 function timeFor(side: () => unknown, ms: number): number[] {
   const times: number[] = [];
   const endMs = performance.now() + ms;
-  for (let startMs = performance.now(); startMs < endMs; ) {
+  for (let startMs = performance.now(); startMs < endMs;) {
     side();
     const nowMs = performance.now();
     times.push((nowMs - startMs) * 1000);

@@ -46,7 +46,15 @@ export async function load(traffic: Traffic, seconds: number, { verify = false }
     writeFileSync(calls, traffic.calls.map(({ body }) => `${body}\n`).join(""));
     writeFileSync(answers, [...new Set(traffic.calls.map(({ answer = "" }) => `${answer}\n`))].join(""));
     const flags = ["-t1", `-c${traffic.connections}`, `-d${Math.max(1, Math.round(seconds))}s`, "--timeout", "10s"];
-    const { stdout } = await run("wrk", [...flags, "-s", script, traffic.url, "--", calls, ...(verify ? [answers] : [])]);
+    const { stdout } = await run("wrk", [
+      ...flags,
+      "-s",
+      script,
+      traffic.url,
+      "--",
+      calls,
+      ...(verify ? [answers] : []),
+    ]);
     return readWrk(stdout, traffic, await answerBytes(traffic));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -87,8 +95,8 @@ async function answerBytes({ url, calls }: Traffic): Promise<number | undefined>
 function rawLength({ hostname, port, pathname, host }: URL, body: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
-    let got = Buffer.alloc(0);
-    socket.on("data", (chunk) => {
+    let got: Buffer = Buffer.alloc(0);
+    socket.on("data", (chunk: Buffer) => {
       got = Buffer.concat([got, chunk]);
       const head = got.indexOf("\r\n\r\n") + 4;
       const length = /content-length: (\d+)/i.exec(got.subarray(0, head).toString("latin1"))?.[1];

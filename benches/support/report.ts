@@ -110,7 +110,7 @@ function machine(): string {
 function versions(checkout: string): string {
   const commit = output("git", ["-C", checkout, "describe", "--always", "--dirty"]);
   const wrk = /wrk \S+/.exec(output("wrk", ["-v"]))?.[0] ?? "no wrk, own loader";
-  return `Node ${process.versions.node}, V8 ${process.versions.v8}, ${wrk}, Wasmgate ${commit}`;
+  return `Node ${process.versions.node}, V8 ${process.versions.v8}, ${wrk}, Wasmgate ${commit || "of no commit"}`;
 }
 
 /** Runs a program and returns what it printed, however it ended. */
@@ -119,6 +119,6 @@ function output(program: string, args: readonly string[]): string {
     return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch (error) {
     // wrk -v prints its version and exits with 1.
-    return typeof error === "object" && error !== null && "stdout" in error ? String(error.stdout).trim() : "unknown";
+    return typeof error === "object" && error !== null && "stdout" in error ? String(error.stdout).trim() : "";
   }
 }

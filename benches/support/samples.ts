@@ -25,7 +25,11 @@ const divided = { args: [1071, 462], answer: "21" };
 
 /** All of them; `make apps functions` builds those that are not made here. */
 export const samples = {
-  authentication: sample("authentication", `${rust}/authentication/target/wasm32-unknown-unknown/release`, authenticated),
+  authentication: sample(
+    "authentication",
+    `${rust}/authentication/target/wasm32-unknown-unknown/release`,
+    authenticated,
+  ),
   authenticationWasi: sample("authentication-wasi", `${rust}/authentication-wasi/target/wasm32-wasi/release`, {
     ...authenticated,
     wasi: true,

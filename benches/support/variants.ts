@@ -36,8 +36,8 @@ function typeOf(number: number): Uint8Array {
 export function paddedTo(module: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> {
   const noise = new Uint8Array(Math.max(0, sizeBytes - module.byteLength - 8));
   for (let at = 0, state = 1; at < noise.byteLength; at += 1) {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    noise[at] = state >> 16;
+    state = Math.imul(state, 1_103_515_245) + 12_345;
+    noise[at] = state >>> 16;
   }
   const parts = [module, Uint8Array.of(0), leb(noise.byteLength + 1), Uint8Array.of(0), noise];
   return new Uint8Array(Buffer.concat(parts));
@@ -45,7 +45,7 @@ export function paddedTo(module: Uint8Array, sizeBytes: number): Uint8Array<Arra
 
 function sectionsOf(module: Uint8Array): Section[] {
   const sections: Section[] = [];
-  for (let at = header; at < module.byteLength; ) {
+  for (let at = header; at < module.byteLength;) {
     const size = readLeb(module, at + 1);
     const end = size.next + size.value;
     sections.push({ id: module[at] ?? 0, at, contentAt: size.next, end });
