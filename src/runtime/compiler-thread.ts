@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 import { algorithmOf, digestOf } from "../digest.ts";
 import { GatewayError } from "../errors.ts";
+import { exportState } from "../wasm/exported-state.ts";
 import { inspect, type ModuleInfo } from "../wasm/inspect.ts";
 import { prepare, rewrite, type Rewritten } from "../wasm/rewrite.ts";
 import type { CompileAnswer, CompilerData, CompileTask, Draft } from "./compiler.ts";
@@ -71,7 +72,9 @@ async function compileForms({ tracked, untracked }: Forms, info: ModuleInfo): Pr
 }
 
 async function compiled({ bytes, imports, exports }: Rewritten): Promise<Variant> {
-  return { module: await WebAssembly.compile(bytes), imports, exports };
+  if (!data.verifyRestore) return { module: await WebAssembly.compile(bytes), imports, exports };
+  const { bytes: visible, names: state } = exportState(bytes);
+  return { module: await WebAssembly.compile(visible), imports, exports, state };
 }
 
 /** Takes the snapshot while the ingress watches the time: it makes the flag negative when an initializer takes too long. */
@@ -80,7 +83,7 @@ function snapshotOf(variant: Variant, info: ModuleInfo) {
   Atomics.store(busy, 0, 1);
   try {
     const { flag, arena, memoryPages } = data;
-    return takeSnapshot(variant, info, { flag, flagAt: 0, marks, arena, memoryPages, host, wasiImports: host.imports });
+    return takeSnapshot(variant, info, { flag, marks, arena, memoryPages, host, wasiImports: host.imports });
   } finally {
     Atomics.store(busy, 0, 0);
   }

@@ -23,6 +23,8 @@ export type CompilerOptions = {
   readonly arena: Arena;
   /** The most that any guest's memory may grow to. */
   readonly memoryPages: number;
+  /** Compile rewritten modules so that all of their state can be read. */
+  readonly verifyRestore: boolean;
 };
 
 /** A file that holds a module. */
@@ -38,6 +40,7 @@ export type CompilerData = {
   readonly arena: WebAssembly.Memory;
   readonly memoryPages: number;
   readonly markPages: number;
+  readonly verifyRestore: boolean;
 };
 
 /** What compiler-thread.ts is asked; limits come with every question, the thread keeps nothing. */
@@ -84,6 +87,7 @@ export class Compiler {
         arena: options.arena.memory,
         memoryPages: options.memoryPages,
         markPages: markPagesFor(options.memoryPages),
+        verifyRestore: options.verifyRestore,
       } satisfies CompilerData,
       resourceLimits: { maxOldGenerationSizeMb: heapMiB },
     });

@@ -1,11 +1,10 @@
 /**
- * The words that both sides of every guest thread, and the guests themselves, can see: who runs what. One shared
- * WebAssembly memory for the process, one slot of four 32-bit words for each thread that lives.
+ * The words that both sides of a guest thread, and the guests on it, can see: what runs. Each thread has a shared
+ * WebAssembly memory of its own with two 32-bit words at its start.
  *
- *   word      written by             says
- *   thread    worker, once           id of the thread that claimed the slot; 0 is free
- *   running   worker; ingress shoots id of the call that runs now; 0 none; negative: shot; the least i32: lost
- *   started   worker                 id of the last call that was started
+ *   word      written by              says
+ *   running   worker; ingress shoots  id of the call that runs now; 0 none; negative: shot; the least i32: lost
+ *   started   worker                  id of the last call that was started
  *
  * A rewritten guest reads `running` at every loop head and traps when it is negative, so a shot ends the call and not
  * the thread. Ending a call is a race between the guest that returns and the watchdog that loses patience:
@@ -18,104 +17,89 @@
  * shot, and a thread that came back cannot be ended.
  */
 
-const wordsPerSlot = 4;
-const threadWord = 0;
-const runningWord = 1;
-const startedWord = 2;
+const runningWord = 0;
+const startedWord = 1;
 const lost = -0x8000_0000;
-
-/** What one thread is doing, as the ingress sees it. */
-export type Sighting = {
-  readonly slot: number;
-  readonly threadId: number;
-  readonly callId: number;
-  /** It was shot and its guest has not stopped yet. */
-  readonly shot: boolean;
-};
 
 /** How a call's end came about, as the worker learns it. */
 export type End = "returned" | "shot" | "lost";
 
-/** The shared words of all threads of one pool. */
-export class Control {
-  /** To hand to the threads, and to guests as the memory in which they look for their deadline. */
+/** One thread's words, as the thread itself uses them. */
+export class Words {
+  /** To hand to the ingress, and to guests as the memory in which they look for their deadline. */
   readonly memory: WebAssembly.Memory;
   readonly #words: Int32Array;
 
-  /** Makes the words, room for 4096 threads alive at once, or wraps those that another thread made. */
+  /** Makes a thread's words, or wraps those of another thread. */
   constructor(memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })) {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer);
   }
 
-  /** Claims a free slot for a thread. @throws {Error} when every slot is taken, which the pool's size rules out */
-  claim(threadId: number): number {
-    for (let slot = 0; slot * wordsPerSlot < this.#words.length; slot += 1) {
-      const at = slot * wordsPerSlot;
-      if (Atomics.compareExchange(this.#words, at + threadWord, 0, threadId) === 0) return slot;
-    }
-    throw new Error("no free control slot for a guest thread");
+  /** Worker: says that a call starts now. */
+  start(callId: number): void {
+    Atomics.store(this.#words, startedWord, callId);
+    Atomics.store(this.#words, runningWord, callId);
   }
 
-  /** Returns the byte address of a slot's word that is negative when the running guest must stop. */
-  flagAt(slot: number): number {
-    return (slot * wordsPerSlot + runningWord) * Int32Array.BYTES_PER_ELEMENT;
+  /** Worker: says that the guest of a call has stopped, and learns why. */
+  end(callId: number): End {
+    if (Atomics.compareExchange(this.#words, runningWord, callId, 0) === callId) return "returned";
+    return Atomics.compareExchange(this.#words, runningWord, -callId, 0) === -callId ? "shot" : "lost";
   }
 
-  /** Frees the slot of a thread that has ended. */
-  free(threadId: number): void {
-    for (let at = 0; at < this.#words.length; at += wordsPerSlot) {
-      if (Atomics.load(this.#words, at + threadWord) !== threadId) continue;
-      Atomics.store(this.#words, at + runningWord, 0);
-      Atomics.store(this.#words, at + startedWord, 0);
-      Atomics.store(this.#words, at + threadWord, 0);
+  /** Ingress: the call that runs, shot or not; undefined when none does. */
+  get running(): number | undefined {
+    const running = Atomics.load(this.#words, runningWord);
+    return running === 0 || running === lost ? undefined : Math.abs(running);
+  }
+
+  /** Ingress: the call that was started last; 0 when none was. */
+  get started(): number {
+    return Atomics.load(this.#words, startedWord);
+  }
+
+  /** Ingress: shoots a running call; false when it had ended. */
+  shoot(callId: number): boolean {
+    return Atomics.compareExchange(this.#words, runningWord, callId, -callId) === callId;
+  }
+
+  /** Ingress: gives up on a call that was shot and has not stopped; false when it had. The thread is to be ended. */
+  giveUp(callId: number): boolean {
+    return Atomics.compareExchange(this.#words, runningWord, -callId, lost) === -callId;
+  }
+}
+
+/** A call that runs, and the words of its thread. */
+export type Sighting = { readonly callId: number; readonly words: Words };
+
+/** The words of all threads that live, those included that were told to end and have not ended yet. */
+export class Control {
+  readonly #threads = new Map<number, Words>();
+
+  /** Takes a thread's words in. */
+  add(threadId: number, memory: WebAssembly.Memory): void {
+    this.#threads.set(threadId, new Words(memory));
+  }
+
+  /** Forgets a thread that has really ended. */
+  remove(threadId: number): void {
+    this.#threads.delete(threadId);
+  }
+
+  /** The calls that run at this moment. */
+  running(): Sighting[] {
+    const sightings: Sighting[] = [];
+    for (const words of this.#threads.values()) {
+      const callId = words.running;
+      if (callId !== undefined) sightings.push({ callId, words });
     }
+    return sightings;
   }
 
   /** Returns which of the calls of one batch was started last; undefined when none was. */
   startedOf(callIds: readonly number[]): number | undefined {
-    for (let at = 0; at < this.#words.length; at += wordsPerSlot) {
-      const started = Atomics.load(this.#words, at + startedWord);
-      if (started !== 0 && callIds.includes(started)) return started;
-    }
+    for (const { started } of this.#threads.values()) if (callIds.includes(started)) return started;
     return undefined;
-  }
-
-  /** Worker: says that a call starts now. */
-  start(slot: number, callId: number): void {
-    Atomics.store(this.#words, slot * wordsPerSlot + startedWord, callId);
-    Atomics.store(this.#words, slot * wordsPerSlot + runningWord, callId);
-  }
-
-  /** Worker: says that the guest of a call has stopped, and learns why. */
-  end(slot: number, callId: number): End {
-    const at = slot * wordsPerSlot + runningWord;
-    if (Atomics.compareExchange(this.#words, at, callId, 0) === callId) return "returned";
-    return Atomics.compareExchange(this.#words, at, -callId, 0) === -callId ? "shot" : "lost";
-  }
-
-  /** Ingress: shoots a running call; false when it had ended. */
-  shoot({ slot, callId }: Sighting): boolean {
-    const at = slot * wordsPerSlot + runningWord;
-    return Atomics.compareExchange(this.#words, at, callId, -callId) === callId;
-  }
-
-  /** Ingress: gives up on a call that was shot and has not stopped; false when it had. The thread is to be ended. */
-  giveUp({ slot, callId }: Sighting): boolean {
-    const at = slot * wordsPerSlot + runningWord;
-    return Atomics.compareExchange(this.#words, at, -callId, lost) === -callId;
-  }
-
-  /** Ingress: the calls that run at this moment. */
-  running(): Sighting[] {
-    const sightings: Sighting[] = [];
-    for (let at = 0; at < this.#words.length; at += wordsPerSlot) {
-      const threadId = Atomics.load(this.#words, at + threadWord);
-      if (threadId === 0) continue;
-      const running = Atomics.load(this.#words, at + runningWord);
-      if (running === 0 || running === lost) continue;
-      sightings.push({ slot: at / wordsPerSlot, threadId, callId: Math.abs(running), shot: running < 0 });
-    }
-    return sightings;
   }
 }

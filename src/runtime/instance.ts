@@ -12,13 +12,13 @@
 import { exportedFunction, type Guest } from "./guest.ts";
 import { GuestMemory, type VirtualMemory } from "./guest-memory.ts";
 import type { Image, Variant } from "./protocol.ts";
+import { readState, type State } from "./state.ts";
 import type { WasiHost } from "./wasi/host.ts";
 
 /** What an instance needs of its thread. */
 export type Surroundings = {
-  /** Control's words, read by the guest at its loop heads. */
+  /** The thread's words, the first of which the guest reads at its loop heads. */
   readonly flag: WebAssembly.Memory;
-  readonly flagAt: number;
   /** Dirty pages of the call that runs; one for the thread, since one call runs at a time. */
   readonly marks: WebAssembly.Memory;
   readonly arena: WebAssembly.Memory;
@@ -41,7 +41,7 @@ export type Making = {
   readonly headroomPages: number;
 };
 
-type Setup = (flagAt: number, imageAt: number, imagePages: number) => void;
+type Setup = (imageAt: number, imagePages: number) => void;
 
 const wasiModule = "wasi_snapshot_preview1";
 const pageBytes = 65_536;
@@ -60,6 +60,7 @@ export class Instance {
   readonly #save: () => unknown;
   readonly #restore: () => unknown;
   readonly #start: (() => unknown) | undefined;
+  readonly #names: Variant["state"];
   #limitPages = -1;
 
   /**
@@ -72,7 +73,7 @@ export class Instance {
     this.#realBytes = this.#memory?.buffer.byteLength ?? 0;
     const instance = new WebAssembly.Instance(variant.module, importsOf(variant, this.#memory, around));
     const raw: Guest = { exports: instance.exports };
-    (exportedFunction(raw, names.setup) as Setup)(around.flagAt, image?.at ?? 0, image?.pages ?? 0);
+    (exportedFunction(raw, names.setup) as Setup)(image?.at ?? 0, image?.pages ?? 0);
     this.#begin = exportedFunction(raw, names.begin);
     this.#save = exportedFunction(raw, names.save);
     this.#restore = exportedFunction(raw, names.restore);
@@ -81,6 +82,7 @@ export class Instance {
     const memory = this.#memory && { memory: new GuestMemory(this.#memory, this.#virtual) };
     this.guest = { exports: instance.exports, ...memory, ...(wasi ? { host: around.host } : {}) };
     this.startPages = Math.max(imports.memory?.minPages ?? 0, image?.pages ?? 0);
+    this.#names = variant.state;
     this.limit(around.memoryPages);
   }
 
@@ -92,6 +94,15 @@ export class Instance {
   /** Pages by which the guest's memory exceeds what it was made with; what the next instance's headroom should cover. */
   get grownPages(): number {
     return Math.max(0, (this.sizeBytes - this.#realBytes) / pageBytes);
+  }
+
+  /**
+   * Everything that it keeps between calls; memories are views, valid until the guest runs again.
+   * @throws {Error} when its module was not compiled for being looked into
+   */
+  state(): State {
+    if (this.#names === undefined) throw new Error("the state of this instance cannot be read");
+    return readState(this.guest.exports, this.#names);
   }
 
   /** Sets what the guest's memory may grow to in the coming call. */

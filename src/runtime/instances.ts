@@ -18,7 +18,7 @@ import { Kept } from "./kept.ts";
 import { Pace } from "./pace.ts";
 import type { CallLimits, Input, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
 import { outOfMemory, trapped } from "./traps.ts";
-import { assertRestored } from "./verify.ts";
+import { difference } from "./state.ts";
 
 type Recyclable = Extract<LoadedModule, { kind: "recyclable" }>;
 /** One call with all that belongs to it. */
@@ -78,7 +78,7 @@ export class Instances {
       made.retire();
       return outcome;
     }
-    if (this.#verify) assertRestored(made, () => this.#make(task, loaded, tracked));
+    if (this.#verify) this.#assertRestored(made, this.#make(task, loaded, tracked));
     this.#kept.keep(digest, tracked, made);
     return outcome;
   }
@@ -101,6 +101,14 @@ export class Instances {
       return ready;
     });
     return outcome === ready ? made : outcome;
+  }
+
+  /** @throws {Error} saying what differs between a restored instance and a fresh one */
+  #assertRestored(restored: Instance, fresh: Instance | Outcome): void {
+    if (!(fresh instanceof Instance)) throw new Error(`no fresh instance to compare with: ${JSON.stringify(fresh)}`);
+    for (const each of [restored, fresh]) each.limit(this.#around.memoryPages);
+    const found = difference(fresh.state(), restored.state());
+    if (found !== undefined) throw new Error(`an instance was not restored: ${found}`);
   }
 
   /** Runs a call on an instance that nothing is done with afterwards. */

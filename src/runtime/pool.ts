@@ -47,9 +47,6 @@ export type PoolState = {
   readonly threadsEnded: number;
 };
 
-/** What threads are told at their birth and the pool does not know. */
-export type PoolData = Omit<ThreadData, "control">;
-
 /** How often the watchdog looks; a call outlives its deadline by at most this and the time its guest takes to stop. */
 const watchMs = 5;
 /** How often a call may lose its thread before it was started; more means that threads cannot start at all. */
@@ -73,7 +70,7 @@ export class Pool {
   #threadsDied = 0;
   #ready = false;
 
-  constructor(options: PoolOptions, data: PoolData) {
+  constructor(options: PoolOptions, data: ThreadData) {
     this.#options = options;
     this.#control = new Control();
     this.#scheduler = new Scheduler({ threads: options.threads });
@@ -82,7 +79,7 @@ export class Pool {
     this.#threads = new Threads({
       count: options.threads,
       control: this.#control,
-      data: { ...data, control: this.#control.memory },
+      data,
       onEnded: settle,
       onLane: () => this.#pumpSoon(),
     });

@@ -7,6 +7,7 @@
  */
 import type { Digest } from "../digest.ts";
 import type { Contract } from "../wasm/contract.ts";
+import type { StateNames } from "../wasm/exported-state.ts";
 import type { MemoryImport, Rewritten } from "../wasm/rewrite.ts";
 
 /** A WebAssembly number; i64 is always a bigint, so that nothing is rounded. */
@@ -89,7 +90,11 @@ export type Outcome = {
 );
 
 /** One of the two forms in which a rewritten module runs. */
-export type Variant = Omit<Rewritten, "bytes" | "rewritten" | "recyclable"> & { readonly module: WebAssembly.Module };
+export type Variant = Omit<Rewritten, "bytes" | "rewritten" | "recyclable"> & {
+  readonly module: WebAssembly.Module;
+  /** Where its state can be read; absent unless restores are verified. */
+  readonly state?: StateNames;
+};
 
 /** Where a function's initial memory lies in the arena. */
 export type Image = { readonly at: number; readonly pages: number };
@@ -124,10 +129,11 @@ export type Batch = {
 /** What a thread answers, as soon as a call has ended. */
 export type Ended = { readonly callId: number; readonly outcome: Outcome; readonly runMs: number };
 
+/** A thread's first word: who it is, and where its calls can be shot (control.ts). */
+export type Hello = { readonly threadId: number; readonly words: WebAssembly.Memory };
+
 /** What a thread is born with. */
 export type ThreadData = {
-  /** Control's words. */
-  readonly control: WebAssembly.Memory;
   /** The images of all modules; guest threads only read it. */
   readonly arena: WebAssembly.Memory;
   /** The most pages that any guest's memory may grow to. */

@@ -8,7 +8,7 @@ import { setFlagsFromString } from "node:v8";
 import { Piscina } from "piscina";
 import type { Control } from "./control.ts";
 import { Lanes, type Lane } from "./lanes.ts";
-import type { Batch, Ended, ThreadData } from "./protocol.ts";
+import type { Batch, Ended, Hello, ThreadData } from "./protocol.ts";
 
 /** How long a spare thread stays when nothing needs it. */
 const spareIdleMs = 10_000;
@@ -27,7 +27,8 @@ export class Threads {
   readonly #fresh = new Set<number>();
   /** Where the batch that is being handed over goes; undefined: to a fresh thread. */
   #wanted: number | undefined;
-  #growing = false;
+  /** Threads whose first word is awaited. */
+  #greetings = 0;
 
   /** Makes `count` threads, and up to as many spares when they are asked for. */
   constructor(options: {
@@ -59,21 +60,22 @@ export class Threads {
     });
     this.#piscina.on("message", onEnded);
     this.#piscina.on("error", () => undefined); // a thread that died without work; Piscina has replaced it
-    this.#piscina.on("workerDestroy", ({ id }: Shown) => this.lanes.remove(id));
-    this.#piscina.on("workerCreate", ({ id }: Shown) => {
-      // Which may be later than when the thread was told to end: a slot is free when nobody can write to it any more.
-      const thread = this.#piscina.threads.find(({ threadId }) => threadId === id);
-      thread?.once("exit", () => setImmediate(() => control.free(id)));
-      if (this.#growing) {
-        this.#fresh.add(id);
-      } else {
-        this.lanes.add(id);
-        onLane();
-      }
+    this.#piscina.on("workerDestroy", ({ id }: Shown) => {
+      this.#fresh.delete(id);
+      this.lanes.remove(id);
     });
+    this.#piscina.on("workerCreate", ({ id }: Shown) => {
+      this.#fresh.add(id);
+      // Later than when the thread was told to end: until then its guest may still have to be watched.
+      const thread = this.#piscina.threads.find(({ threadId }) => threadId === id);
+      thread?.once("exit", () => setImmediate(() => control.remove(id)));
+      if (this.#greetings < this.#fresh.size) this.#greet().catch(() => undefined);
+    });
+    this.#control = control;
     this.#onLane = onLane;
   }
 
+  readonly #control: Control;
   readonly #onLane: () => void;
 
   /** Threads that there are, spares included. */
@@ -83,19 +85,12 @@ export class Threads {
 
   /** Resolves when every thread has answered once. */
   async start(): Promise<void> {
-    this.#growing = true;
-    await new Promise((resolve) => setImmediate(resolve));
     await Promise.all(Array.from({ length: this.#count }, () => this.#greet()));
-    this.#growing = false;
   }
 
-  /** Adds a spare thread, unless there are as many as there may be or one is being added. */
+  /** Adds a spare thread, unless there are as many as there may be or one is on its way. */
   grow(): void {
-    if (this.#growing || this.living >= this.#count * 2) return;
-    this.#growing = true;
-    this.#greet()
-      .catch(() => undefined)
-      .finally(() => (this.#growing = false));
+    if (this.#greetings === 0 && this.living < this.#count * 2) this.#greet().catch(() => undefined);
   }
 
   /**
@@ -118,12 +113,18 @@ export class Threads {
     await this.#piscina.destroy();
   }
 
-  /** Waits for a fresh thread's first word. */
+  /** Waits for the first word of a thread that is fresh or still to come. */
   async #greet(): Promise<void> {
+    this.#greetings += 1;
     this.#wanted = undefined;
-    const id = (await this.#piscina.run(undefined, { name: "hello" })) as number;
-    this.#fresh.delete(id);
-    this.lanes.add(id);
+    try {
+      const { threadId, words } = (await this.#piscina.run(undefined, { name: "hello" })) as Hello;
+      this.#fresh.delete(threadId);
+      this.#control.add(threadId, words);
+      this.lanes.add(threadId);
+    } finally {
+      this.#greetings -= 1;
+    }
     this.#onLane();
   }
 

@@ -63,15 +63,15 @@ export class Watchdog {
 
   /** Shoots everything that runs. */
   shootAll(): void {
-    for (const sighting of this.#control.running()) this.#control.shoot(sighting);
+    for (const { callId, words } of this.#control.running()) words.shoot(callId);
   }
 
   #shoot(
     sighting: Sighting,
     { flight, ranMs, timeoutMs }: { readonly flight: Flight; readonly ranMs: number; readonly timeoutMs: number },
   ): void {
-    if (!this.#control.shoot(sighting)) return;
-    const { callId } = sighting;
+    const { callId, words } = sighting;
+    if (!words.shoot(callId)) return;
     this.#shot.set(callId, { flight, atMs: performance.now() });
     this.#settle({ callId, outcome: { kind: "overran", timeoutMs }, runMs: ranMs });
   }
@@ -80,7 +80,7 @@ export class Watchdog {
     for (const [callId, { flight, atMs }] of this.#shot) {
       const sighting = sightings.find((each) => each.callId === callId);
       if (sighting === undefined) this.#shot.delete(callId);
-      if (sighting === undefined || nowMs - atMs < stopMs || !this.#control.giveUp(sighting)) continue;
+      if (sighting === undefined || nowMs - atMs < stopMs || !sighting.words.giveUp(callId)) continue;
       this.#shot.delete(callId);
       this.#threadsEnded += 1;
       flight.kill.abort();

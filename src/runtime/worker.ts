@@ -4,24 +4,22 @@
  * message.
  */
 import { parentPort, threadId, workerData } from "node:worker_threads";
-import { Control } from "./control.ts";
+import { Words } from "./control.ts";
 import { markPagesFor } from "./instance.ts";
 import { Instances } from "./instances.ts";
-import type { Batch, Call, Ended, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
+import type { Batch, Call, Ended, Hello, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
 import { WasiHost } from "./wasi/host.ts";
 
 /** Programs that are remembered; the ingress tells one again when it was forgotten. */
 const remembered = 4096;
 
 const data = workerData as ThreadData;
-const control = new Control(data.control);
-const slot = control.claim(threadId);
+const words = new Words();
 const markPages = markPagesFor(data.memoryPages);
 const host = new WasiHost();
 const instances = new Instances(
   {
-    flag: data.control,
-    flagAt: control.flagAt(slot),
+    flag: words.memory,
     marks: new WebAssembly.Memory({ initial: markPages, maximum: markPages }),
     arena: data.arena,
     memoryPages: data.memoryPages,
@@ -53,10 +51,10 @@ function run(call: Call): Ended | undefined {
   const told = programs.get(call.program);
   if (told === undefined) return undefined;
   const { id: callId, input, limits = told.program.limits } = call;
-  control.start(slot, callId);
+  words.start(callId);
   const startMs = performance.now();
   const outcome = instances.run({ ...told, input, limits });
-  const end = control.end(slot, callId);
+  const end = words.end(callId);
   if (end === "lost") return undefined;
   const overran: Outcome = { kind: "overran", timeoutMs: limits.timeoutMs };
   return { callId, outcome: end === "shot" ? overran : outcome, runMs: performance.now() - startMs };
@@ -68,7 +66,7 @@ function learn(id: number, told: { readonly program: Program; readonly loaded: L
   if (programs.size > remembered && oldest !== undefined) programs.delete(oldest);
 }
 
-/** Answers that the thread is up, with its id. */
-export function hello(): number {
-  return threadId;
+/** Says that the thread is up. */
+export function hello(): Hello {
+  return { threadId, words: words.memory };
 }

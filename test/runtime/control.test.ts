@@ -1,73 +1,70 @@
-import { Control } from "../../src/runtime/control.ts";
+import { Control, Words } from "../../src/runtime/control.ts";
+
+/** A thread's words as the thread has them, and as the ingress has them. */
+function thread(control: Control, threadId: number): { readonly worker: Words; readonly ingress: Words } {
+  const worker = new Words();
+  control.add(threadId, worker.memory);
+  return { worker, ingress: new Words(worker.memory) };
+}
 
 describe("Control", () => {
-  test("shows the ingress which call runs on which thread", () => {
-    const ingress = new Control();
-    const worker = new Control(ingress.memory);
-    const slot = worker.claim(7);
-    expect(ingress.running()).toEqual([]);
-    worker.start(slot, 41);
-    expect(ingress.running()).toEqual([{ slot, threadId: 7, callId: 41, shot: false }]);
-    expect(worker.end(slot, 41)).toBe("returned");
-    expect(ingress.running()).toEqual([]);
-  });
-
-  test("lets either the end of a call or the shot at it win, never both", () => {
+  test("shows the ingress which calls run", () => {
     const control = new Control();
-    const slot = control.claim(7);
-    control.start(slot, 1);
-    const [sighting] = control.running();
-    if (sighting === undefined) throw new Error("nothing runs");
-    expect(control.end(slot, 1)).toBe("returned");
-    expect(control.shoot(sighting)).toBe(false);
-    control.start(slot, 2);
-    expect(control.shoot(sighting)).toBe(false);
-    expect(control.shoot({ ...sighting, callId: 2 })).toBe(true);
-    expect(control.running()).toEqual([{ slot, threadId: 7, callId: 2, shot: true }]);
-    expect(control.end(slot, 2)).toBe("shot");
-    expect(control.giveUp({ ...sighting, callId: 2 })).toBe(false);
-  });
-
-  test("lets either the stop of a shot guest or the end of its thread win, never both", () => {
-    const control = new Control();
-    const slot = control.claim(7);
-    control.start(slot, 5);
-    const [sighting] = control.running();
-    if (sighting === undefined) throw new Error("nothing runs");
-    expect(control.giveUp(sighting)).toBe(false);
-    control.shoot(sighting);
-    expect(control.giveUp(sighting)).toBe(true);
-    expect(control.end(slot, 5)).toBe("lost");
+    const { worker } = thread(control, 7);
+    thread(control, 8);
+    expect(control.running()).toEqual([]);
+    worker.start(41);
+    expect(control.running().map(({ callId }) => callId)).toEqual([41]);
+    expect(worker.end(41)).toBe("returned");
     expect(control.running()).toEqual([]);
   });
 
-  test("makes the word negative that a guest looks at", () => {
+  test("tells which call of a batch was started last, until its thread is removed", () => {
     const control = new Control();
-    control.claim(6);
-    const slot = control.claim(7);
-    control.start(slot, 5);
-    const seen = (): number => new DataView(control.memory.buffer).getInt32(control.flagAt(slot), true);
-    expect(seen()).toBe(5);
-    control.shoot({ slot, threadId: 7, callId: 5, shot: false });
-    expect(seen()).toBe(-5);
-  });
-
-  test("tells which call of a batch was started last, until the thread's slot is freed", () => {
-    const control = new Control();
-    const slot = control.claim(7);
-    control.start(slot, 11);
-    control.end(slot, 11);
-    control.start(slot, 12);
+    const { worker } = thread(control, 7);
+    worker.start(11);
+    worker.end(11);
+    worker.start(12);
     expect(control.startedOf([11, 12, 13])).toBe(12);
     expect(control.startedOf([13])).toBeUndefined();
-    control.free(7);
+    control.remove(7);
     expect(control.startedOf([11, 12, 13])).toBeUndefined();
+    expect(control.running()).toEqual([]);
+  });
+});
+
+describe("Words", () => {
+  test("let either the end of a call or the shot at it win, never both", () => {
+    const { worker, ingress } = thread(new Control(), 7);
+    worker.start(1);
+    expect(worker.end(1)).toBe("returned");
+    expect(ingress.shoot(1)).toBe(false);
+    worker.start(2);
+    expect(ingress.shoot(1)).toBe(false);
+    expect(ingress.shoot(2)).toBe(true);
+    expect(ingress.running).toBe(2);
+    expect(worker.end(2)).toBe("shot");
+    expect(ingress.giveUp(2)).toBe(false);
   });
 
-  test("gives each thread a slot and takes back those of threads that ended", () => {
-    const control = new Control();
-    expect(control.claim(7)).not.toBe(control.claim(8));
-    control.free(7);
-    expect(control.claim(9)).toBe(0);
+  test("let either the stop of a shot guest or the end of its thread win, never both", () => {
+    const { worker, ingress } = thread(new Control(), 7);
+    worker.start(5);
+    expect(ingress.giveUp(5)).toBe(false);
+    ingress.shoot(5);
+    expect(ingress.giveUp(5)).toBe(true);
+    expect(worker.end(5)).toBe("lost");
+    expect(ingress.running).toBeUndefined();
+  });
+
+  test("have their first word negative while a guest must stop", () => {
+    const { worker, ingress } = thread(new Control(), 7);
+    const first = (): number => new DataView(worker.memory.buffer).getInt32(0, true);
+    worker.start(5);
+    expect(first()).toBe(5);
+    ingress.shoot(5);
+    expect(first()).toBe(-5);
+    worker.end(5);
+    expect(first()).toBe(0);
   });
 });
