@@ -27,6 +27,8 @@ export class Threads {
   readonly #fresh = new Set<number>();
   /** Where the batch that is being handed over goes; undefined: to a fresh thread. */
   #wanted: number | undefined;
+  /** The first words of the threads that are there from the start. */
+  readonly #greeted: Promise<void>[] = [];
   /** Threads whose first word is awaited. */
   #greetings = 0;
 
@@ -69,7 +71,10 @@ export class Threads {
       // Later than when the thread was told to end: until then its guest may still have to be watched.
       const thread = this.#piscina.threads.find(({ threadId }) => threadId === id);
       thread?.once("exit", () => setImmediate(() => control.remove(id)));
-      if (this.#greetings < this.#fresh.size) this.#greet().catch(() => undefined);
+      if (this.#greetings >= this.#fresh.size) return;
+      const greeting = this.#greet();
+      greeting.catch(() => undefined);
+      if (this.lanes.size === 0) this.#greeted.push(greeting);
     });
     this.#control = control;
     this.#onLane = onLane;
@@ -85,7 +90,10 @@ export class Threads {
 
   /** Resolves when every thread has answered once. */
   async start(): Promise<void> {
-    await Promise.all(Array.from({ length: this.#count }, () => this.#greet()));
+    // Piscina tells of the threads that it made in its constructor a moment later.
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all(this.#greeted);
+    this.#greeted.length = 0;
   }
 
   /** Adds a spare thread, unless there are as many as there may be or one is on its way. */
