@@ -59,8 +59,20 @@ export async function syncFolder(path: string): Promise<void> {
  * Makes the data folder and whatever leads to it, and returns its real path.
  * A folder that is there already is closed to others only while it is empty: one with things in it may be shared (a
  * data folder of "/tmp" by mistake), and everything that we put into it is closed by itself.
+ * @throws {Error} with one sentence for the operator when it cannot be made or used; a full disk's error as it is
  */
 export async function openDataFolder(path: string): Promise<string> {
+  try {
+    return await makeDataFolder(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || code === "ENOSPC" || code === "EDQUOT") throw error;
+    const why = code === "EEXIST" || code === "ENOTDIR" ? "a file is in its place" : errorMessage(error);
+    throw new Error(`the data folder ${path} cannot be used: ${why}`, { cause: error });
+  }
+}
+
+async function makeDataFolder(path: string): Promise<string> {
   const first = await mkdir(path, { recursive: true, mode: folderMode });
   if (first !== undefined) {
     for (let made = resolve(path); made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
