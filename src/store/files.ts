@@ -5,7 +5,7 @@
  * folder, so each is followed by a sync of that folder. Symbolic links below the data folder are never followed: this
  * file makes and checks folders, the callers open files with O_NOFOLLOW or do not open them at all.
  */
-import { chmod, lstat, mkdir, open, readdir, realpath, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, realpath, stat, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { GatewayError } from "../errors.ts";
 
@@ -73,14 +73,30 @@ export async function openDataFolder(path: string): Promise<string> {
 }
 
 async function makeDataFolder(path: string): Promise<string> {
-  const first = await mkdir(path, { recursive: true, mode: folderMode });
-  if (first !== undefined) {
-    for (let made = resolve(path); made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
-  }
+  await makeWay(resolve(path));
   const folder = await realpath(path);
   // EPERM: the folder is a volume that belongs to somebody else and was given to our group.
   if ((await readdir(folder)).length === 0) await unless(["EPERM"], chmod(folder, folderMode));
   return folder;
+}
+
+/** Makes a folder and what leads to it, durably. Node's own recursive mkdir() never ends in /proc, as of 26.10. */
+async function makeWay(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  if (dirname(path) !== path) await makeWay(dirname(path));
+  try {
+    await mkdir(path, { mode: folderMode });
+  } catch (error) {
+    // Another process was faster.
+    if (errorCode(error) === "EEXIST" && (await isFolder(path))) return;
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Tells whether a path leads to a folder, symbolic links followed. */
+async function isFolder(path: string): Promise<boolean> {
+  return (await unless(["ENOENT"], stat(path)))?.isDirectory() ?? false;
 }
 
 /**

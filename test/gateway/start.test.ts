@@ -9,6 +9,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const folder = temporaryFolder();
 const dataDir = (): string => join(folder, randomUUID());
 
+beforeAll(() => writeFileSync(join(folder, "file"), ""));
 afterEach(GatewayProcess.killAll);
 
 /** Runs a gateway that cannot start, to its end. */
@@ -74,10 +75,18 @@ describe("a start that cannot be", () => {
 
   test("for its folder is a file ends with exit code 1 and a sentence", async () => {
     const file = join(folder, "file");
-    writeFileSync(file, "");
     const { code, stderr } = await refused({ WASMGATE_DATA_DIR: file });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^wasmgate: the data folder .*\/file cannot be used: a file is in its place\n$/);
+  });
+
+  test("for its folder is where none can be made ends with exit code 1 and a sentence", async () => {
+    const { code, stderr } = await refused({ WASMGATE_DATA_DIR: join(folder, "file", "below") });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^wasmgate: the data folder .*below cannot be used: a file is in its place\n$/);
+    const nowhere = await refused({ WASMGATE_DATA_DIR: "/proc/1/nowhere" });
+    expect(nowhere.code).toBe(1);
+    expect(nowhere.stderr).toMatch(/^wasmgate: the data folder \/proc\/1\/nowhere cannot be used: [^\n]+\n$/);
   });
 
   test("for its database is damaged ends with exit code 1 and a sentence", async () => {
