@@ -18,6 +18,8 @@ export type Pending = Ticket & {
 
 /** Calls that went to one thread together. */
 export type Flight = {
+  /** Whose calls they are. */
+  readonly key: string;
   readonly pending: readonly Pending[];
   /** Ends the thread; of our own making, so that we know which calls had started when it fires. */
   readonly kill: AbortController;
@@ -48,8 +50,8 @@ export class Flights {
   }
 
   /** Opens the books for a batch. */
-  launch(pending: readonly Pending[]): Flight {
-    const flight = { pending, kill: new AbortController(), runsLong: false };
+  launch(key: string, pending: readonly Pending[]): Flight {
+    const flight = { key, pending, kill: new AbortController(), runsLong: false };
     this.#flights.add(flight);
     for (const each of pending) this.#byCall.set(each.call.id, { flight, pending: each });
     return flight;

@@ -137,8 +137,9 @@ export class Pool {
       const free = threads - this.#flights.brief;
       if (free <= 0) break;
       const batch = this.#scheduler.take(free);
-      if (batch.length === 0) break;
-      this.#launch(batch);
+      const [first] = batch;
+      if (first === undefined) break;
+      this.#launch(first.key, batch);
     }
     if (this.#isBusy) this.#watchdog ??= setInterval(() => this.#watch(), watchMs);
   }
@@ -147,11 +148,11 @@ export class Pool {
     return this.#scheduler.waiting + this.#flights.size > 0;
   }
 
-  #launch(pending: readonly Pending[]): void {
+  #launch(key: string, pending: readonly Pending[]): void {
     const modules = [...new Set(pending.map((each) => each.module))];
     const calls = pending.map(({ call, module }) => ({ call, module: modules.indexOf(module) }));
     const batch: Batch = { modules, calls };
-    const flight = this.#flights.launch(pending);
+    const flight = this.#flights.launch(key, pending);
     this.#threads
       .run(batch, flight.kill.signal)
       .then((last) => {
@@ -160,7 +161,7 @@ export class Pool {
       .catch((cause: unknown) => this.#lost(flight, cause))
       .finally(() => {
         this.#flights.land(flight);
-        this.#scheduler.release(pending.map((each) => each.key));
+        this.#scheduler.release(flight.key, flight.runsLong);
         this.#pumpSoon();
       });
   }
@@ -177,7 +178,7 @@ export class Pool {
     for (const sighting of this.#control.running()) {
       const seen = this.#flights.see(sighting.callId, nowMs);
       if (seen === undefined) continue;
-      if (seen.ranMs >= longMs) seen.flight.runsLong = true;
+      if (seen.ranMs >= longMs) this.#noteLong(seen);
       if (seen.ranMs >= seen.pending.call.limits.timeoutMs) this.#shoot(sighting, seen);
     }
     for (const pending of this.#scheduler.expire(nowMs - this.#options.queueTimeoutMs)) {
@@ -188,6 +189,11 @@ export class Pool {
     if (this.#isBusy) return;
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
+  }
+
+  #noteLong({ flight }: { readonly flight: Flight }): void {
+    if (!flight.runsLong) this.#scheduler.runsLong(flight.key);
+    flight.runsLong = true;
   }
 
   /** Ends the thread of a call that overran, unless the call ended first. */

@@ -118,6 +118,26 @@ describe("Pool", () => {
     await first;
   });
 
+  test("answers other functions while one that was fast loops in as many calls as there are", async () => {
+    const pool = await open();
+    const { call, loaded } = guest(
+      `(module (func (export "f") (param i32) (result i32)
+         (if (i32.eq (local.get 0) (i32.const 13)) (then (loop (br 0)))) (local.get 0)))`,
+      { timeoutMs: 1500 },
+    );
+    for (let round = 0; round < 50; round += 1) {
+      await pool.run("turns", call(1), loaded);
+      for (let other = 0; other < 10; other += 1) await pool.run(`f${other}`, increment.call(1), increment.loaded);
+    }
+    let running = true;
+    const stuck = Array.from({ length: 32 }, () => pool.run("turns", call(13), loaded).catch(() => undefined));
+    void stuck[0]?.then(() => (running = false));
+    const others = (): Promise<Outcome[]> =>
+      Promise.all(Array.from({ length: 10 }, (_, other) => pool.run(`f${other}`, increment.call(1), increment.loaded)));
+    for (let round = 0; round < 10; round += 1) expect((await others()).map(text)).toEqual(Array(10).fill("2"));
+    expect(running).toBe(true);
+  });
+
   test("starts a spare thread when calls run long", async () => {
     const pool = await open();
     const [one, other] = [loops(600), loops(600)];
