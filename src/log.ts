@@ -67,7 +67,8 @@ function line(level: string, message: unknown, fields: unknown): string {
 /** Turns what JSON lacks into what it has. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (!Error.isError(value)) return value;
+  // Node rebuilds an error of another thread as an object that has an Error's prototype and no more.
+  if (!Error.isError(value) && !(value instanceof Error)) return value;
   const { name, message, stack, cause } = value;
   const code: unknown = Reflect.get(value, "code");
   return { name, message, code, stack, cause };

@@ -91,7 +91,22 @@ describe("readArguments()", () => {
 
   test("reads a large text with suspicious numbers in linear time", () => {
     const text = `{"args":[${'"\\\\\\"",1e400, '.repeat(100_000)}0]}`;
-    expect(read(text, "args").positional).toHaveLength(200_001);
+    const { json } = readArguments({ text, value: JSON.parse(text) as unknown }, "args");
+    expect(json.length).toBe(13 * 100_000 + 3);
+  });
+
+  test.each([
+    ["plain", "0"],
+    ["as they were written", "1e1"],
+  ])("makes no more single parameters than a guest may want: %s", (_title, element) => {
+    const many = (count: number) => {
+      const text = `[${Array(count).fill(element).join()}]`;
+      return readArguments({ text, value: JSON.parse(text) as unknown });
+    };
+    expect(many(10_000).positional).toHaveLength(10_000);
+    const { json } = many(10_001);
+    expect(json.startsWith(`[${element},`)).toBe(true);
+    expect(() => many(10_001).positional).toThrow("expected at most 10000 arguments without keys");
   });
 });
 

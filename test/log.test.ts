@@ -67,6 +67,20 @@ describe("createLog()", () => {
     ]);
   });
 
+  test("writes an error that came from another thread, which node rebuilds without making it one", async () => {
+    const { log, lines } = logged();
+    const property = (value: string) => ({ value, enumerable: false });
+    const rebuilt: unknown = Object.create(Error.prototype, {
+      message: property("in use"),
+      stack: property("at open"),
+    });
+    log.error("failed", { error: rebuilt });
+    expect(Error.isError(rebuilt)).toBe(false);
+    expect(await lines()).toEqual([
+      expect.objectContaining({ error: expect.objectContaining({ message: "in use", stack: "at open" }) }),
+    ]);
+  });
+
   test("says so when fields cannot be written", async () => {
     const { log, lines } = logged();
     const circle: Record<string, unknown> = {};

@@ -1,6 +1,8 @@
 /**
- * Reads request bodies within bounds: one body's length, declared or not, and what all bodies that are on their way
- * hold together, so that many slow uploads cannot fill the memory. Time is bounded by the listener's requestTimeout.
+ * Reads request bodies within bounds: one body's length, declared or not, and what all bodies hold together, on their
+ * way and until they are answered, so that neither many slow uploads nor many calls in line can fill the memory. A short
+ * body passes the second bound, or who holds long ones would lock out everyone: connections bound those. Time is bounded
+ * by the listener's requestTimeout.
  *
  * A refusal comes before the body where the length is declared: a client that sent `Expect: 100-continue` is told to go
  * on only here, so it never sends what would be refused.
@@ -16,6 +18,9 @@ export class ClientGoneError extends Error {
   }
 }
 
+/** Bodies up to this are read even when long ones take all the room. */
+const shortBytes = 16_384;
+
 const nothing = Buffer.alloc(0);
 
 /** Reads bodies; one for each listener. */
@@ -30,7 +35,7 @@ export class Bodies {
   }
 
   /**
-   * Reads a request's body to its end.
+   * Reads a request's body to its end; release() it once the request is answered.
    * @throws {GatewayError} REQUEST_TOO_LARGE, QUEUE_FULL, INVALID_REQUEST
    * @throws {ClientGoneError}
    */
@@ -49,17 +54,22 @@ export class Bodies {
     return this.#collect(incoming, response);
   }
 
+  /** Frees the room that a body took. */
+  release(body: Buffer): void {
+    this.#heldBytes -= body.length;
+  }
+
   #collect(incoming: IncomingMessage, response: ServerResponse): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let seenBytes = 0;
       const settle = (): void => {
-        this.#heldBytes -= seenBytes;
         incoming.off("data", take).off("end", finish).off("close", abandon);
         response.off("close", abandon);
       };
       const fail = (error: Error): void => {
         settle();
+        this.#heldBytes -= seenBytes;
         reject(error);
       };
       const take = (chunk: Buffer): void => {
@@ -67,7 +77,7 @@ export class Bodies {
         this.#heldBytes += chunk.length;
         chunks.push(chunk);
         if (seenBytes > this.#maxBytes) fail(this.#tooLarge());
-        else if (this.#heldBytes > this.#maxBytesTogether) fail(tooManyBodies());
+        else if (seenBytes > shortBytes && this.#heldBytes > this.#maxBytesTogether) fail(tooManyBodies());
       };
       const finish = (): void => {
         settle();

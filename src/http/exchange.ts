@@ -20,7 +20,7 @@ export type ExchangesOptions = {
   readonly dialect: Dialect;
   readonly access: Pick<Access, "permit">;
   readonly checkSite: SiteCheck;
-  readonly bodies: Pick<Bodies, "read">;
+  readonly bodies: Pick<Bodies, "read" | "release">;
   readonly failures: Pick<Failures, "reply">;
   readonly metrics: Pick<Metrics, "countRequest">;
   /** How long an answer may wait for a client that does not read it. */
@@ -118,7 +118,11 @@ export class Exchanges {
       if (verifying !== undefined) await verifying;
     }
     const body = route.takesBody ? await bodies.read(incoming, response) : Buffer.alloc(0);
-    return route.answer({ method, url, headers, body, gone });
+    try {
+      return await route.answer({ method, url, headers, body, gone });
+    } finally {
+      bodies.release(body);
+    }
   }
 }
 

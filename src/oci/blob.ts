@@ -38,7 +38,6 @@ export async function streamBlob(options: BlobWish): Promise<Readable> {
   const first = await begin(blob, 0);
   const { digest, size } = blob.descriptor;
   const checked = verify({ digest, sizeBytes: size });
-  checked.on("error", () => undefined); // it may break before anybody listens; whoever reads it hears of it all the same
   pipeline(Readable.from(chunks(first, blob), { objectMode: false }), checked, () => gone.abort());
   return checked;
 }

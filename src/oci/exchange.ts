@@ -115,7 +115,10 @@ export class Exchange {
     const { image, registry } = wish.route;
     const refused = await refusedBy(answer, this.#limits.errorBytes);
     const host = answer.url.origin === wish.route.origin ? registry : `${answer.url.host} (where ${registry} sent us)`;
-    return refusal(refused, { image, registry: host, what: wish.what, secrets: authorization?.secrets ?? [] });
+    // What TLS servers answer to plain http, which loopback is spoken to unless its CA is known.
+    const isPlain = answer.status === 400 && answer.url.protocol === "http:";
+    const what = isPlain ? `${wish.what} by plain http; if it speaks https, put its CA into certs.d` : wish.what;
+    return refusal(refused, { image, registry: host, what, secrets: authorization?.secrets ?? [] });
   }
 
   /** RFC 7234's Warning, which registries use for announcements; each text is logged once. */

@@ -7,12 +7,10 @@
  * One pass, nothing held in memory but chunks, everything read to the end: what was staged counts only when the source's
  * digest, the diffID and the end of the archive were right. The media type plays no part.
  */
-import { createHash } from "node:crypto";
-import { Transform, type Readable, type TransformCallback, type Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { extract } from "tar-stream";
-import { algorithmOf, type Digest } from "../digest.ts";
 import { GatewayError } from "../errors.ts";
 import { Candidates, normal, type Rank } from "./candidates.ts";
 import { codeOf } from "./failure.ts";
@@ -21,16 +19,10 @@ import { componentRefusal } from "./module-layer.ts";
 import { peek } from "./peek.ts";
 import type { Image } from "./registry.ts";
 import { describe, formatOf, headBytes } from "./sniff.ts";
+import { Bench, counter, type Stage, type StagedFile } from "./staging.ts";
 import { tarGuard } from "./tar-guard.ts";
 
-/** A file that is being written and not yet kept; the store's Ingest is one. */
-export interface StagedFile {
-  readonly writable: Writable;
-  discard(): Promise<void>;
-}
-
-/** Makes a new staged file. */
-export type Stage<F extends StagedFile> = () => Promise<F>;
+export type { Stage, StagedFile } from "./staging.ts";
 
 /** Where a module goes and what it must fulfil. */
 export type Extraction<F extends StagedFile> = {
@@ -58,7 +50,8 @@ export async function extractModule<F extends StagedFile>(
 ): Promise<Extracted<F>> {
   // A stream that waits for the source only ends when the source does, so whatever fails ends that first.
   const stop = (): void => void source.destroy();
-  const bench = new Bench(extraction, stop);
+  const what = `${extraction.image.reference.text}: its module`;
+  const bench = new Bench({ ...extraction, limitBytes: extraction.limits.moduleBytes, what, stop });
   extraction.signal?.addEventListener("abort", stop, { once: true });
   try {
     extraction.signal?.throwIfAborted();
@@ -85,37 +78,6 @@ async function together<T>(consumer: Promise<T>, producer: Promise<void>, stop: 
   if (consumed.status === "fulfilled" && produced.status === "fulfilled") return consumed.value;
   // The side that did not fail first only heard that the other went away.
   throw failures.find((reason) => codeOf(reason) !== "ERR_STREAM_PREMATURE_CLOSE") ?? failures[0];
-}
-
-/** The staged file there is, if any, so that none is forgotten. */
-class Bench<F extends StagedFile> {
-  /** Ends the source of everything. */
-  readonly stop: () => void;
-  readonly #extraction: Extraction<F>;
-  #file: F | undefined;
-
-  constructor(extraction: Extraction<F>, stop: () => void) {
-    this.#extraction = extraction;
-    this.stop = stop;
-  }
-
-  /** Writes a file in place of the one before. */
-  async write(contents: Readable): Promise<F> {
-    await this.clear();
-    const file = await this.#extraction.stage();
-    this.#file = file;
-    const { limits, image, signal } = this.#extraction;
-    const counted = counter(limits.moduleBytes, `${image.reference.text}: its module`);
-    for (const stream of [counted, file.writable]) stream.once("error", this.stop);
-    await pipeline(contents, counted, file.writable, { ...(signal && { signal }) });
-    return file;
-  }
-
-  async clear(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.discard();
-  }
 }
 
 /** Undoes one level of compression; `done` settles when all of it was read and is what the image says. */
@@ -219,25 +181,6 @@ async function attempt<F extends StagedFile>(
   if (format === "component") return componentRefusal(text);
   const works = "a core WebAssembly module works";
   return new GatewayError("IMAGE_UNSUPPORTED", `${text}: ${JSON.stringify(name)} is ${describe(head)}; ${works}`);
-}
-
-/** Passes bytes on, so many at most, and errors at the end unless their digest is the one given. */
-function counter(limitBytes: number, what: string, digest?: Digest): Transform {
-  const hash = digest === undefined ? undefined : createHash(algorithmOf(digest));
-  let seenBytes = 0;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding: BufferEncoding, done: TransformCallback): void {
-      seenBytes += chunk.byteLength;
-      hash?.update(chunk);
-      if (seenBytes <= limitBytes) done(null, chunk);
-      else done(new GatewayError("IMAGE_TOO_LARGE", `${what} is longer than ${limitBytes} bytes`));
-    },
-    flush(done: TransformCallback): void {
-      const found = hash && `${digest?.split(":")[0]}:${hash.digest("hex")}`;
-      if (found === digest) done();
-      else done(new GatewayError("DIGEST_MISMATCH", `${what}: expected ${digest}, got ${found}`));
-    },
-  });
 }
 
 /** What zlib and tar-stream say, in our words. */

@@ -113,7 +113,7 @@ export type Source = {
  * @throws {GatewayError} IMAGE_INVALID IMAGE_UNSUPPORTED IMAGE_TOO_LARGE
  */
 export function parseManifest(bytes: Uint8Array, called: readonly (string | undefined)[], source: Source): Manifest {
-  const document = jsonObject(bytes, "manifest", source.image);
+  const document = jsonObject(bytes, "manifest", source);
   const type = typeOf(document, called, source.image);
   const isIndex = type === manifestTypes.ociIndex || type === manifestTypes.dockerList;
   const alien = (isIndex ? ["layers", "config", "blobs"] : ["manifests", "blobs"]).find((key) => key in document);
@@ -134,10 +134,10 @@ export function parseManifest(bytes: Uint8Array, called: readonly (string | unde
 
 /**
  * Reads an image's config; a config of another type than `configTypes` is not to be read.
- * @throws {GatewayError} IMAGE_INVALID
+ * @throws {GatewayError} IMAGE_INVALID IMAGE_TOO_LARGE
  */
-export function parseConfig(bytes: Uint8Array, image: string): ImageConfig {
-  const document = parsed(configSchema, jsonObject(bytes, "config", image), { image, name: "config" });
+export function parseConfig(bytes: Uint8Array, source: Source): ImageConfig {
+  const document = parsed(configSchema, jsonObject(bytes, "config", source), { image: source.image, name: "config" });
   const { Entrypoint, Cmd, Env, Labels, WorkingDir } = document.config ?? {};
   return {
     os: document.os ?? "",
@@ -180,14 +180,40 @@ function isManifestType(type: string): boolean {
   return Object.values<string>(manifestTypes).includes(type);
 }
 
-function jsonObject(bytes: Uint8Array, name: string, image: string): object {
+function jsonObject(bytes: Uint8Array, name: string, { image, limits }: Source): object {
+  let document: unknown;
   try {
-    const document: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
+    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     // What the parser says quotes what it read.
   }
-  throw invalid(image, `its ${name} is not a JSON object`);
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    throw invalid(image, `its ${name} is not a JSON object`);
+  }
+  const most = valuesAlways + valuesPerEntry * limits.indexEntries;
+  if (holdsMoreThan(most, document)) {
+    throw new GatewayError("IMAGE_TOO_LARGE", `${image}: its ${name} holds more than ${most} values`);
+  }
+  return document;
+}
+
+/**
+ * Values that a document may hold, nested ones included; an index's entry has about 15. zod makes an issue of every
+ * wrong value: an index of 4 MiB of "{}," took it 22 s and 2.8 GB.
+ */
+const valuesAlways = 10_000;
+const valuesPerEntry = 20;
+
+function holdsMoreThan(most: number, document: object): boolean {
+  const unseen: unknown[] = [document];
+  for (let seen = 0; unseen.length > 0; seen++) {
+    const value = unseen.pop();
+    if (typeof value !== "object" || value === null) continue;
+    const children: unknown[] = Object.values(value);
+    if (seen + unseen.length + children.length > most) return true;
+    for (const child of children) unseen.push(child);
+  }
+  return false;
 }
 
 function parsed<T>(schema: z.ZodType<T>, document: object, about: { image: string; name: string }): T {

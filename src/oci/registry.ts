@@ -208,7 +208,7 @@ export class Registry {
   async #config(descriptor: Descriptor, task: Task): Promise<ImageConfig | undefined> {
     if (!Object.values<string>(manifests.configTypes).includes(descriptor.mediaType)) return undefined;
     const { bytes } = await this.#documents.promised(task, descriptor, "config");
-    const config = manifests.parseConfig(bytes, task.route.image);
+    const config = manifests.parseConfig(bytes, this.#source(task.route.image));
     if (config.isComponent) throw componentRefusal(task.route.image);
     return config;
   }

@@ -8,7 +8,7 @@ import type { Reach } from "./address-policy.ts";
 import { shownToTokenServer } from "./authorization.ts";
 import { bodyOf, refusedBy } from "./body.ts";
 import type { Credential } from "./credentials.ts";
-import { refusal } from "./failure.ts";
+import { breakdown, refusal } from "./failure.ts";
 import type { PullLimits } from "./limits.ts";
 import type { Route } from "./registry-policy.ts";
 import { withRetries } from "./retry.ts";
@@ -52,11 +52,15 @@ export class TokenServer {
   async fetch(request: TokenRequest): Promise<{ readonly token: string; readonly lifetimeMs: number }> {
     const signal = AbortSignal.timeout(this.#limits.documentTimeoutMs);
     const untilMs = performance.now() + this.#limits.documentTimeoutMs;
-    const posted = request.credential?.kind === "identity" ? await this.#post(request, signal) : undefined;
-    if (posted !== undefined) return this.#read(posted, request, signal);
-    return withRetries({ limits: this.#limits, signal, untilMs }, async () =>
-      this.#read(await this.#get(request, signal), request, signal),
-    );
+    try {
+      const posted = await this.#post(request, signal);
+      if (posted !== undefined) return await this.#read(posted, request, signal);
+      return await withRetries({ limits: this.#limits, signal, untilMs }, async () =>
+        this.#read(await this.#get(request, signal), request, signal),
+      );
+    } catch (error) {
+      throw breakdown(error, request.realm.host, signal);
+    }
   }
 
   async #get({ route, realm, service, scope, credential, reach }: TokenRequest, signal: AbortSignal): Promise<Answer> {
@@ -67,7 +71,7 @@ export class TokenServer {
     return this.#transport.send({ method: "GET", url, authorization, from: nearest(realm, route, reach), signal });
   }
 
-  /** Returns undefined where the server does not know how to exchange identity tokens. */
+  /** Returns undefined where there is no identity token, or the server does not know how to exchange one. */
   async #post(request: TokenRequest, signal: AbortSignal): Promise<Answer | undefined> {
     const { route, realm, service, scope, credential, reach } = request;
     if (credential?.kind !== "identity") return undefined;

@@ -21,6 +21,8 @@ export type Pending = Ticket & {
 
 /** Calls that went to one thread together. */
 export type Flight = {
+  /** Whose calls they are. */
+  readonly key: string;
   readonly pending: readonly Pending[];
   readonly lane: Lane;
   /** Ends the thread; of our own making, so that we know which calls had started when it fires. */
@@ -54,8 +56,8 @@ export class Flights {
   }
 
   /** Opens the books for a batch. */
-  launch(pending: readonly Pending[], lane: Lane): Flight {
-    const flight = { pending, lane, kill: new AbortController(), runsLong: false };
+  launch(key: string, pending: readonly Pending[], lane: Lane): Flight {
+    const flight = { key, pending, lane, kill: new AbortController(), runsLong: false };
     this.#flights.add(flight);
     for (const each of pending) this.#byCall.set(each.call.id, { flight, pending: each });
     return flight;

@@ -75,7 +75,8 @@ export class Pool {
     this.#control = new Control();
     this.#scheduler = new Scheduler({ threads: options.threads });
     const settle = (ended: Ended): void => this.#settle(ended);
-    this.#watchdog = new Watchdog({ control: this.#control, flights: this.#flights, settle });
+    const runsLong = ({ key }: Flight): void => this.#scheduler.runsLong(key);
+    this.#watchdog = new Watchdog({ control: this.#control, flights: this.#flights, settle, runsLong });
     this.#threads = new Threads({
       count: options.threads,
       control: this.#control,
@@ -159,8 +160,8 @@ export class Pool {
       const batch = this.#scheduler.take(free);
       const [first] = batch;
       const lane = first && this.#threads.lanes.idle(first.call.program);
-      if (lane === undefined) break;
-      this.#launch(batch, lane);
+      if (first === undefined || lane === undefined) break;
+      this.#launch(first.key, batch, lane);
     }
     if (this.#isBusy) this.#watching ??= setInterval(() => this.#watch(), watchMs);
   }
@@ -208,8 +209,8 @@ export class Pool {
     return this.#scheduler.waiting + this.#flights.size > 0;
   }
 
-  #launch(pending: readonly Pending[], lane: Lane): void {
-    const flight = this.#flights.launch(pending, lane);
+  #launch(key: string, pending: readonly Pending[], lane: Lane): void {
+    const flight = this.#flights.launch(key, pending, lane);
     const programs = pending.filter(({ call }) => !lane.told.has(call.program) && lane.told.add(call.program));
     const batch: Batch = {
       programs: programs.map(({ call, program, module }) => ({ id: call.program, program, loaded: module })),
@@ -223,7 +224,7 @@ export class Pool {
       .catch((cause: unknown) => this.#lost(flight, cause))
       .finally(() => {
         this.#flights.land(flight);
-        this.#scheduler.release(pending.map((each) => each.key));
+        this.#scheduler.release(flight.key, flight.runsLong);
         this.#pumpSoon();
       });
   }

@@ -5,8 +5,10 @@
  *
  * - The lines are served round robin, so a function with a thousand waiting calls delays nobody else's.
  * - A function not known to be brief runs on fewer threads than there are, so it never holds the last one.
- * - Calls known to be fast share a batch, up to a few milliseconds of expected work; others have a batch to themselves.
- * - Fast is what the last calls measured: a moving average, with the deadline shot of one call enough to lose it.
+ * - Calls of one function that are known to be fast share a batch, up to a few milliseconds of expected work; others have
+ *   a batch to themselves. No two functions share one: a call that was fast and now loops would hold up its neighbours.
+ * - Fast is what the last calls measured: a moving average, with the deadline shot of one call enough to lose it. While
+ *   a call of a function runs long, the function keeps to as many threads as there are and takes no spare ones.
  */
 
 /** One waiting call, as far as its place in line matters. */
@@ -17,7 +19,14 @@ export type Ticket = {
 };
 
 /** A function's line and what is known of it. */
-type Line<T> = { key: string; readonly waiting: T[]; threads: number; averageMs: number | undefined };
+type Line<T> = {
+  readonly key: string;
+  readonly waiting: T[];
+  /** Batches that are out, and those among them that run long. */
+  threads: number;
+  longThreads: number;
+  averageMs: number | undefined;
+};
 
 /** Below this a call is fast: it may share a batch. */
 const fastMs = 1;
@@ -36,11 +45,13 @@ export class Scheduler<T extends Ticket> {
   readonly #lines = new Map<string, Line<T>>();
   /** Keys with waiting calls, in the order in which they are served. */
   readonly #turn: Line<T>[] = [];
+  readonly #threads: number;
   readonly #threadsPerSlowFunction: number;
   #waiting = 0;
 
   /** @param options.threads guest threads that run at once when nothing is slow */
   constructor(options: { readonly threads: number }) {
+    this.#threads = options.threads;
     this.#threadsPerSlowFunction = Math.max(1, options.threads - 1);
   }
 
@@ -71,27 +82,14 @@ export class Scheduler<T extends Ticket> {
    */
   take(share: number): T[] {
     const most = Math.min(batchCalls, Math.max(1, Math.ceil(this.#waiting / share)));
-    const batch: T[] = [];
-    let expectedMs = 0;
-    for (let seen = 0, lines = this.#turn.length; seen < lines && batch.length < most; seen += 1) {
-      const line = this.#turn[0];
+    for (let seen = 0, lines = this.#turn.length; seen < lines; seen += 1) {
+      const line = this.#turn.shift();
       if (line === undefined) break;
-      this.#turn.shift();
-      const averageMs = line.averageMs ?? Infinity;
-      const fast = averageMs < fastMs;
-      const fits = batch.length === 0 ? averageMs < briefMs || line.threads < this.#threadsPerSlowFunction : fast;
-      while (fits && line.waiting.length > 0 && batch.length < most && (batch.length === 0 || expectedMs < batchMs)) {
-        const ticket = line.waiting.shift();
-        if (ticket === undefined) break;
-        batch.push(ticket);
-        this.#waiting -= 1;
-        expectedMs += averageMs;
-      }
+      const batch = this.#mayRun(line) ? this.#batchOf(line, most) : [];
       if (line.waiting.length > 0) this.#turn.push(line);
-      if (expectedMs >= batchMs) break;
+      if (batch.length > 0) return batch;
     }
-    for (const key of new Set(batch.map((ticket) => ticket.key))) this.#line(key).threads += 1;
-    return batch;
+    return [];
   }
 
   /** Takes one call out of its line; false when it is not in it any more. */
@@ -105,12 +103,16 @@ export class Scheduler<T extends Ticket> {
     return true;
   }
 
-  /** Says that a batch which `take` gave has left its thread. */
-  release(keys: Iterable<string>): void {
-    for (const key of new Set(keys)) {
-      const line = this.#lines.get(key);
-      if (line !== undefined) line.threads -= 1;
-    }
+  /** Says that a batch which `take` gave runs long; once for each batch. */
+  runsLong(key: string): void {
+    this.#line(key).longThreads += 1;
+  }
+
+  /** Says that a batch which `take` gave has left its thread, and whether it ran long. */
+  release(key: string, ranLong = false): void {
+    const line = this.#line(key);
+    line.threads -= 1;
+    if (ranLong) line.longThreads -= 1;
     if (this.#lines.size > remembered) this.#forgetIdle();
   }
 
@@ -136,10 +138,26 @@ export class Scheduler<T extends Ticket> {
     return this.expire(Infinity);
   }
 
+  /** Tells whether a function may have one more thread. One that turns slow meanwhile leaves the spare ones to others. */
+  #mayRun({ averageMs = Infinity, threads, longThreads }: Line<T>): boolean {
+    if (averageMs >= briefMs) return threads < this.#threadsPerSlowFunction;
+    return longThreads === 0 || threads < this.#threads;
+  }
+
+  /** Takes one call that may be slow, or several that are fast. */
+  #batchOf(line: Line<T>, most: number): T[] {
+    const { averageMs = Infinity } = line;
+    const count = averageMs < fastMs ? Math.min(most, Math.max(1, Math.ceil(batchMs / averageMs))) : 1;
+    const batch = line.waiting.splice(0, count);
+    this.#waiting -= batch.length;
+    line.threads += 1;
+    return batch;
+  }
+
   #line(key: string): Line<T> {
     let line = this.#lines.get(key);
     if (line === undefined) {
-      line = { key, waiting: [], threads: 0, averageMs: undefined };
+      line = { key, waiting: [], threads: 0, longThreads: 0, averageMs: undefined };
       this.#lines.set(key, line);
     }
     return line;

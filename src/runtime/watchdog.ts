@@ -18,19 +18,22 @@ export class Watchdog {
   readonly #control: Control;
   readonly #flights: Flights;
   readonly #settle: (ended: Ended) => void;
+  readonly #runsLong: (flight: Flight) => void;
   /** Calls that were shot and have not stopped, and when. */
   readonly #shot = new Map<number, { readonly flight: Flight; readonly atMs: number }>();
   #threadsEnded = 0;
 
-  /** `settle` answers the caller of a call that was shot. */
+  /** `settle` answers the caller of a call that was shot; `runsLong` is told once of a batch that runs for long. */
   constructor(parts: {
     readonly control: Control;
     readonly flights: Flights;
     readonly settle: (ended: Ended) => void;
+    readonly runsLong: (flight: Flight) => void;
   }) {
     this.#control = parts.control;
     this.#flights = parts.flights;
     this.#settle = parts.settle;
+    this.#runsLong = parts.runsLong;
   }
 
   /** Threads that had to be ended. */
@@ -46,7 +49,7 @@ export class Watchdog {
       const seen = this.#flights.see(sighting.callId, nowMs);
       if (seen === undefined) continue;
       const { timeoutMs } = seen.pending.limits;
-      if (seen.ranMs >= longMs) seen.flight.runsLong = true;
+      if (seen.ranMs >= longMs) this.#noteLong(seen.flight);
       if (seen.ranMs >= timeoutMs) this.#shoot(sighting, { ...seen, timeoutMs });
     }
     this.#endStubborn(sightings, nowMs);
@@ -64,6 +67,12 @@ export class Watchdog {
   /** Shoots everything that runs. */
   shootAll(): void {
     for (const { callId, words } of this.#control.running()) words.shoot(callId);
+  }
+
+  #noteLong(flight: Flight): void {
+    if (flight.runsLong) return;
+    flight.runsLong = true;
+    this.#runsLong(flight);
   }
 
   #shoot(

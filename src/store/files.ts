@@ -5,7 +5,7 @@
  * folder, so each is followed by a sync of that folder. Symbolic links below the data folder are never followed: this
  * file makes and checks folders, the callers open files with O_NOFOLLOW or do not open them at all.
  */
-import { chmod, lstat, mkdir, open, readdir, realpath, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, realpath, stat, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { GatewayError } from "../errors.ts";
 
@@ -59,16 +59,44 @@ export async function syncFolder(path: string): Promise<void> {
  * Makes the data folder and whatever leads to it, and returns its real path.
  * A folder that is there already is closed to others only while it is empty: one with things in it may be shared (a
  * data folder of "/tmp" by mistake), and everything that we put into it is closed by itself.
+ * @throws {Error} with one sentence for the operator when it cannot be made or used; a full disk's error as it is
  */
 export async function openDataFolder(path: string): Promise<string> {
-  const first = await mkdir(path, { recursive: true, mode: folderMode });
-  if (first !== undefined) {
-    for (let made = resolve(path); made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  try {
+    return await makeDataFolder(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || code === "ENOSPC" || code === "EDQUOT") throw error;
+    const why = code === "EEXIST" || code === "ENOTDIR" ? "a file is in its place" : errorMessage(error);
+    throw new Error(`the data folder ${path} cannot be used: ${why}`, { cause: error });
   }
+}
+
+async function makeDataFolder(path: string): Promise<string> {
+  await makeWay(resolve(path));
   const folder = await realpath(path);
   // EPERM: the folder is a volume that belongs to somebody else and was given to our group.
   if ((await readdir(folder)).length === 0) await unless(["EPERM"], chmod(folder, folderMode));
   return folder;
+}
+
+/** Makes a folder and what leads to it, durably. Node's own recursive mkdir() never ends in /proc, as of 26.10. */
+async function makeWay(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  if (dirname(path) !== path) await makeWay(dirname(path));
+  try {
+    await mkdir(path, { mode: folderMode });
+  } catch (error) {
+    // Another process was faster.
+    if (errorCode(error) === "EEXIST" && (await isFolder(path))) return;
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Tells whether a path leads to a folder, symbolic links followed. */
+async function isFolder(path: string): Promise<boolean> {
+  return (await unless(["ENOENT"], stat(path)))?.isDirectory() ?? false;
 }
 
 /**

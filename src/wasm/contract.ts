@@ -87,7 +87,7 @@ export function chooseContract(info: ModuleInfo, wish: Wish): Contract {
 }
 
 /** Refuses what could not be kept within a limit, or addressed by a contract. */
-function refuseUnbounded({ memories, hasArrays }: ModuleInfo): void {
+function refuseUnbounded({ memories, hasArrays, hasStructs }: ModuleInfo): void {
   if (memories.some(({ shared }) => shared)) {
     throw refusal("the module has a shared memory, and guests have one thread: build it without threads");
   }
@@ -96,6 +96,11 @@ function refuseUnbounded({ memories, hasArrays }: ModuleInfo): void {
   // only arrays and tables (see rewrite.ts) can be so large. Measured 2026-11-20: array.new_default of 80 MB, kept twice.
   if (hasArrays) {
     throw refusal("the module has garbage-collected arrays, whose size cannot be limited: build it for linear memory");
+  }
+  // One struct.new_default of 9000 fields is 9000 stores of machine code: 80 kB of them filled the optimizing compiler's
+  // buffer, which V8 14.6 answers by ending the process. Measured 2026-11-20.
+  if (hasStructs) {
+    throw refusal("the module has garbage-collected structs, whose code cannot be limited: build it for linear memory");
   }
 }
 

@@ -138,8 +138,8 @@ function readGlobalType(reader: Reader): GlobalType {
   return { valueType, mutable: readMutability(reader) };
 }
 
-/** Reads an element segment and passes over its elements. */
-export function readElementSegment(reader: Reader): SegmentMode {
+/** Reads an element segment and passes over its elements, which it counts. */
+export function readElementSegment(reader: Reader): { readonly mode: SegmentMode; readonly elementCount: number } {
   const start = reader.offset;
   const flags = reader.u32("the flags of an element segment");
   if (flags > 7) throw invalidModule(start, "an element segment with flags 0 to 7", String(flags));
@@ -151,12 +151,13 @@ export function readElementSegment(reader: Reader): SegmentMode {
     passConstantExpression(reader);
   }
   if (!active || explicit) readElementType(reader, expressions);
-  for (let left = reader.count("elements"); left > 0; left -= 1) {
+  const elementCount = reader.count("elements");
+  for (let left = elementCount; left > 0; left -= 1) {
     if (expressions) passConstantExpression(reader);
     else reader.u32("a function index");
   }
-  if (active) return "active";
-  return explicit ? "declarative" : "passive";
+  if (active) return { mode: "active", elementCount };
+  return { mode: explicit ? "declarative" : "passive", elementCount };
 }
 
 function readElementType(reader: Reader, expressions: boolean): void {

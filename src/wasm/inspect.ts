@@ -42,6 +42,7 @@ type Draft = {
   functionCount: number;
   bodyCount: number;
   tableElements: number;
+  segmentElements: number;
   passiveSegmentCount: number;
   hasStart: boolean;
 };
@@ -79,7 +80,10 @@ const sectionReaders: Readonly<Record<SectionName, ReadSection>> = {
   },
   element: (body, draft, limits) =>
     eachOf(body, "element segments", limits.segments, () => {
-      if (readElementSegment(body) === "passive") draft.passiveSegmentCount += 1;
+      const { mode, elementCount } = readElementSegment(body);
+      if (mode === "passive") draft.passiveSegmentCount += 1;
+      draft.segmentElements += elementCount;
+      hold("elements in its segments", draft.segmentElements, limits.segmentElements);
     }),
   dataCount: (body) => void body.u32("the number of data segments"),
   code: (body, draft, limits) =>
@@ -113,6 +117,7 @@ export function inspect(bytes: Uint8Array, limits: ModuleLimits): ModuleInfo {
     functionCount: 0,
     bodyCount: 0,
     tableElements: 0,
+    segmentElements: 0,
     passiveSegmentCount: 0,
     hasStart: false,
   };
@@ -128,7 +133,9 @@ export function inspect(bytes: Uint8Array, limits: ModuleLimits): ModuleInfo {
   hold("memories", draft.memories.length, limits.memories);
   const { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, customSections } = draft;
   const hasArrays = draft.types.includes("array");
-  return { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, hasArrays, customSections };
+  const hasStructs = draft.types.includes("struct");
+  const heap = { hasArrays, hasStructs };
+  return { imports, exports, memories, functionCount, hasStart, passiveSegmentCount, ...heap, customSections };
 }
 
 function addType(type: DefinedType, draft: Draft, limits: ModuleLimits): void {

@@ -15,6 +15,8 @@ export type ModuleLimits = {
   readonly tables: number;
   /** Elements that all defined tables together have from the start. */
   readonly tableElements: number;
+  /** Elements of all segments together: the first table.init from one puts all of it into the thread's heap. */
+  readonly segmentElements: number;
   readonly memories: number;
   readonly globals: number;
   readonly exports: number;
@@ -38,6 +40,7 @@ export const defaultModuleLimits: ModuleLimits = {
   functions: 200_000,
   tables: 100,
   tableElements: 1_000_000,
+  segmentElements: 1_000_000, // 8 bytes each in the heap; four segments of 9 million ended the process
   memories: 8,
   globals: 100_000,
   exports: 10_000,

@@ -38,6 +38,8 @@ export type ModuleInfo = {
   readonly passiveSegmentCount: number;
   /** It can make garbage-collected arrays, of any size. */
   readonly hasArrays: boolean;
+  /** It can make garbage-collected structs, of as many fields as a type may have. */
+  readonly hasStructs: boolean;
   /** Names of the custom sections in their order; the same name may come several times. */
   readonly customSections: readonly string[];
 };

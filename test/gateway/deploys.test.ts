@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, hexOf } from "../../src/digest.ts";
-import { filesIn, running, testGateway } from "../support/gateway.ts";
+import { filesIn } from "../support/files-in.ts";
+import { running, testGateway } from "../support/gateway.ts";
 import { answers, sleeps } from "../support/guests.ts";
 import { moduleOf, putDockerImage } from "../support/image.ts";
 import { refuse, types } from "../support/misbehaving-registry.ts";

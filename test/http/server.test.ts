@@ -248,6 +248,30 @@ describe("bodies together", () => {
     const fourth = await fetch(`${small.url}/function/query`, { method: "POST", body: " ".repeat(20_000) });
     expect(fourth.status).toBe(400);
   });
+
+  test("hold their room until they are answered, which leaves short ones theirs", async () => {
+    await small.core.deploy({
+      ...{ namespace: "openfaas-fn", name: "f", wasiCap: true, limits: {}, env: {}, labels: {}, update: true },
+      image: { text: "x", registry: "docker.io", repository: "library/x", tag: "latest" },
+    });
+    const invoke = (sizeBytes: number, signal: AbortSignal | null = null) =>
+      fetch(`${small.url}/function/invoke`, { method: "POST", body: known.padEnd(sizeBytes), signal });
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    small.core.result = () => promise;
+    const gone = new AbortController();
+    const [running, left] = [invoke(29_000), invoke(29_000, gone.signal)];
+    left.catch(() => undefined);
+    while (small.core.invokes.length < 2) await sleep(5);
+    // The second one's client goes, its call does not.
+    gone.abort();
+    await sleep(20);
+    expect((await invoke(20_000)).status).toBe(429);
+    const short = invoke(10_000);
+    while (small.core.invokes.length < 3) await sleep(5);
+    resolve(Buffer.from("done"));
+    expect([(await running).status, (await short).status]).toEqual([200, 200]);
+    expect((await invoke(20_000)).status).toBe(200);
+  });
 });
 
 describe("a client that does not read its answer", () => {

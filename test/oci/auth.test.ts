@@ -222,6 +222,13 @@ describe("a token", () => {
     expect(String(error)).not.toContain(btoa("user:hunter2"));
   });
 
+  test("server that does not answer is given up", async () => {
+    guard("Bearer t1", bearer());
+    tokens.misbehave(/./, () => undefined);
+    const { registry } = client({ limits: { documentTimeoutMs: 300 } });
+    await expect(registry.resolve(at("app:v1"))).rejects.toEqual(failure("REGISTRY_UNAVAILABLE", "longer"));
+  });
+
   test("server that is down is tried again", async () => {
     putDockerImage(remote);
     guard("Bearer t1", bearer());

@@ -140,7 +140,7 @@ describe("openBlob()", () => {
     const first = await registry.openBlob(image, image.module);
     const stop = new AbortController();
     const second = registry.openBlob(image, image.module, stop.signal);
-    stop.abort(new Error("enough"));
+    setTimeout(() => stop.abort(new Error("enough")), 20);
     await expect(second).rejects.toThrow("enough");
     first.destroy();
     await bytesOf(await registry.openBlob(image, image.module));

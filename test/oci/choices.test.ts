@@ -4,8 +4,13 @@ import { chooseLayer } from "../../src/oci/module-layer.ts";
 import { choosePlatform } from "../../src/oci/platform.ts";
 import { types } from "../support/misbehaving-registry.ts";
 
-const unsupported = (message: string) =>
-  expect.objectContaining({ code: "IMAGE_UNSUPPORTED", message: expect.stringContaining(message) });
+function unsupported(message: string): Error {
+  const shape: Error = expect.objectContaining({
+    code: "IMAGE_UNSUPPORTED",
+    message: expect.stringContaining(message),
+  });
+  return shape;
+}
 
 describe("choosePlatform() takes", () => {
   const entry = (platform: string | undefined, more: Partial<IndexEntry> = {}): IndexEntry => {

@@ -361,6 +361,19 @@ describe("extractModule() refuses", () => {
     await refused(tar([{ name: "f.wasm", contents: module, ...change }]), failure(code));
   });
 
+  test("a size that is no number", async () => {
+    for (const [at, bytes] of [
+      [124, "0000001x000\0"],
+      [124, "000 0001000\0"],
+      [124, Buffer.alloc(12, 0xff)],
+      [125, Buffer.alloc(11, 0xff)],
+    ] as const) {
+      const archive = tar([{ name: "f.wasm", contents: emptyModule, binarySize: true }]);
+      archive.set(Buffer.from(bytes), at);
+      await refused(archive, failure("IMAGE_INVALID", "no number"));
+    }
+  });
+
   test("more entries than the limit", async () => {
     const many = Array.from({ length: 1025 }, (_, number) => ({ name: `${number}.txt` }));
     await refused(tar(many), failure("IMAGE_TOO_LARGE", "1024 entries"));
@@ -374,6 +387,12 @@ describe("extractModule() refuses", () => {
     await refused(tar([...Array<TarEntry>(5).fill(pax(record, "g")), ...one]), failure("IMAGE_TOO_LARGE", "extended"));
     await refused(tar([pax(paxRecord("comment", "x".repeat(70_000))), ...one]), failure("IMAGE_TOO_LARGE", "extended"));
     await refused(tar([{ name: "x", type: "L", size: 0o77777777777 }]), failure("IMAGE_TOO_LARGE", "extended"));
+    await refused(tar([pax(paxRecord("comment", "x".repeat(5000)), "g"), ...one]), failure("IMAGE_TOO_LARGE", "4096"));
+    const many = Array.from({ length: 20 }, (_, number) => [
+      pax(paxRecord("a", "x".repeat(60_000))),
+      { name: `${number}` },
+    ]);
+    await refused(tar([...many.flat(), ...one]), failure("IMAGE_TOO_LARGE", "together"));
     await refused(tar([pax(""), ...one]), failure("IMAGE_INVALID", "empty extended header"));
     await refused(tar([pax(paxRecord("size", "8")), ...one]), failure("IMAGE_INVALID", "pax record"));
   });
@@ -385,10 +404,10 @@ describe("extractModule() refuses", () => {
     await refused(tar(one, hidden), failure("IMAGE_INVALID", "after its end"));
   });
 
-  test("to go on when its caller gives up", async () => {
+  test.each([0, 5000])("to go on when its caller gives up after %i bytes", async (bytes) => {
     const stop = new AbortController();
     const source = new Readable({ read: () => undefined });
-    source.push(tar(one).subarray(0, 5000));
+    if (bytes > 0) source.push(tar(one).subarray(0, bytes));
     setTimeout(() => stop.abort(new Error("enough")), 20);
     await refused(source, expect.objectContaining({ message: "enough" }), { signal: stop.signal });
   });

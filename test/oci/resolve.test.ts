@@ -189,6 +189,13 @@ describe("resolve() refuses", () => {
     ["JSON but no object", "[]", "IMAGE_INVALID", "not a JSON object"],
     ["nested beyond reason", "[".repeat(1_000_000), "IMAGE_INVALID", "not a JSON object"],
     ["without a version", "{}", "IMAGE_INVALID", "schemaVersion 2"],
+    [
+      "of a million entries",
+      `{"schemaVersion":2,"manifests":[${"{},".repeat(1_000_000)}{}]}`,
+      "IMAGE_TOO_LARGE",
+      "values",
+    ],
+    ["of a million layers", `{"schemaVersion":2,"layers":[${"0,".repeat(1_000_000)}0]}`, "IMAGE_TOO_LARGE", "values"],
     ["of schema 1", '{"schemaVersion":1,"name":"app"}', "IMAGE_UNSUPPORTED", "schema 1"],
   ])("a manifest that is %s", async (_title, body, code, message) => {
     remote.putManifest("app", "v1", body);

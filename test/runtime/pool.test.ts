@@ -1,4 +1,5 @@
 import { Pool, type PoolOptions } from "../../src/runtime/pool.ts";
+import type { Outcome } from "../../src/runtime/protocol.ts";
 import { callOf, GuestPrograms, textOf } from "../support/guest-programs.ts";
 
 const programs = new GuestPrograms();
@@ -106,6 +107,31 @@ describe("Pool", () => {
     }
     expect(running).toBe(true);
     await first;
+  });
+
+  test("answers other functions while one that was fast loops in as many calls as there are", async () => {
+    const pool = await open();
+    const turns = await programs.guest(
+      `(module (func (export "f") (param i32) (result i32)
+         (if (i32.eq (local.get 0) (i32.const 13)) (then (loop (br 0)))) (local.get 0)))`,
+      { timeoutMs: 1500 },
+    );
+    const neighbours = await Promise.all(
+      Array.from({ length: 10 }, (_, constant) =>
+        programs.guest(`(module (func (export "f") (result i32) (i32.const ${constant})))`),
+      ),
+    );
+    const others = (): Promise<Outcome[]> => Promise.all(neighbours.map((each) => pool.run(callOf(each))));
+    for (let round = 0; round < 50; round += 1) {
+      await pool.run(callOf(turns, 1));
+      await others();
+    }
+    let running = true;
+    const stuck = Array.from({ length: 32 }, () => pool.run(callOf(turns, 13)).catch(() => undefined));
+    void stuck[0]?.then(() => (running = false));
+    const expected = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    for (let round = 0; round < 10; round += 1) expect((await others()).map(textOf)).toEqual(expected);
+    expect(running).toBe(true);
   });
 
   test("starts a spare thread when calls run long", async () => {

@@ -52,7 +52,7 @@ describe("Scheduler", () => {
     expect([scheduler.take(1), scheduler.take(1), scheduler.take(1)].map((batch) => batch.length)).toEqual([1, 1, 0]);
     scheduler.offer(ticket("other"));
     expect(names(scheduler.take(1))).toEqual(["other"]);
-    scheduler.release(["loops"]);
+    scheduler.release("loops");
     expect(names(scheduler.take(1))).toEqual(["loops3"]);
   });
 
@@ -62,7 +62,7 @@ describe("Scheduler", () => {
     for (let call = 1; call <= 4; call += 1) scheduler.offer(ticket("f", `f${call}`));
     expect([scheduler.take(1), scheduler.take(1)].map((batch) => batch.length)).toEqual([1, 1]);
     scheduler.observe("f", 10_000);
-    scheduler.release(["f"]);
+    scheduler.release("f");
     expect(scheduler.take(1)).toHaveLength(0);
   });
 
@@ -75,6 +75,26 @@ describe("Scheduler", () => {
     scheduler.putBack(taken);
     expect(scheduler.waiting).toBe(4);
     expect(names(scheduler.take(1))).toEqual(["f1", "f2", "f3", "f4"]);
+  });
+
+  test("never puts calls of two functions into one batch", () => {
+    const scheduler = new Scheduler<Named>({ threads: 4 });
+    for (const key of ["one", "other"]) scheduler.observe(key, 0.01);
+    for (const key of ["one", "other", "one", "other"]) scheduler.offer(ticket(key));
+    expect(names(scheduler.take(1))).toEqual(["one", "one"]);
+    expect(names(scheduler.take(1))).toEqual(["other", "other"]);
+  });
+
+  test("gives no spare thread to a brief function while calls of it run long", () => {
+    const scheduler = new Scheduler<Named>({ threads: 2 });
+    scheduler.observe("f", 5);
+    for (let call = 1; call <= 4; call += 1) scheduler.offer(ticket("f", `f${call}`));
+    expect([scheduler.take(2), scheduler.take(2)].map((batch) => batch.length)).toEqual([1, 1]);
+    scheduler.runsLong("f");
+    expect(scheduler.take(2)).toHaveLength(0);
+    scheduler.release("f", true);
+    expect(scheduler.take(2)).toHaveLength(1);
+    expect(scheduler.take(2)).toHaveLength(1);
   });
 
   test("expires the calls that have waited too long and only those", () => {

@@ -1,6 +1,4 @@
 /** A whole gateway inside of the test's process: real folder, threads, listener; closed after the test file. */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
 import { openGateway, type Gateway } from "../../src/gateway.ts";
 import type { Log, LogFields } from "../../src/log.ts";
@@ -94,14 +92,6 @@ export function testGateway(settings: Readonly<Record<string, string>> = {}) {
     client: () => opened().client,
     logged: () => opened().logged,
   };
-}
-
-/** All files that functions have in a data folder, the database's apart; relative paths, in order. */
-export function filesIn(dataDir: string): string[] {
-  return readdirSync(dataDir, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("wasmgate.db"))
-    .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
-    .sort();
 }
 
 /** Resolves when so many calls are at work on threads. */

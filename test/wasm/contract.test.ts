@@ -185,8 +185,11 @@ describe("chooseContract() refuses what no contract can run", () => {
     expect(refuse(source + func("f", "i32->i32"), { wasiCap: true })).toContain(sentence);
   });
 
-  test("garbage-collected arrays, whose size nothing bounds", () => {
-    const info = inspect(moduleOf(section(1, 1, 0x5e, 0x7f, 0)), defaultModuleLimits);
+  test.each([
+    ["arrays, whose size nothing bounds", [0x5e, 0x7f, 0]],
+    ["structs, whose code nothing bounds", [0x5f, 1, 0x7f, 0]],
+  ])("garbage-collected %s", (_title, type) => {
+    const info = inspect(moduleOf(section(1, 1, type)), defaultModuleLimits);
     const refusal = refusalOf(() => chooseContract(info, { functionName: "f", wasiCap: false }));
     expect(refusal.code).toBe("MODULE_UNSUPPORTED");
     expect(refusal.message).toContain("build it for linear memory");

@@ -65,14 +65,14 @@ describe("inspect()", () => {
     });
   });
 
-  test("tells whether a module can make arrays", () => {
-    expect(factsOf("(module (func))").hasArrays).toBe(false);
+  test("tells whether a module can make arrays or structs", () => {
+    expect(factsOf("(module (func))")).toMatchObject({ hasArrays: false, hasStructs: false });
     const [struct, array] = [
       moduleOf(section(1, 1, 0x5f, 0)),
       moduleOf(section(1, 1, 0x4e, 1, 0x50, 0, 0x5e, 0x7f, 0)),
     ];
-    expect(inspect(struct, defaultModuleLimits).hasArrays).toBe(false);
-    expect(inspect(array, defaultModuleLimits).hasArrays).toBe(true);
+    expect(inspect(struct, defaultModuleLimits)).toMatchObject({ hasArrays: false, hasStructs: true });
+    expect(inspect(array, defaultModuleLimits)).toMatchObject({ hasArrays: true, hasStructs: false });
   });
 
   test("writes reference types as the text format does", () => {
@@ -166,6 +166,7 @@ describe("inspect() holds a module against its limits", () => {
     ["functions", moduleOf(t, functions(4), bodies([], [], [], [])), "4 functions"],
     ["tables", moduleOf(section(4, 4, many(4, 0x70, 0, 0))), "4 tables"],
     ["tableElements", moduleOf(section(4, 2, many(2, 0x70, 0, 2))), "4 table elements"],
+    ["segmentElements", moduleOf(section(9, 2, many(2, 1, 0, 2, 0, 0))), "4 elements in its segments"],
     ["memories", moduleOf(section(5, 4, many(4, 0, 0))), "4 memories"],
     ["memories", moduleOf(section(2, 2, many(2, 0, 0, 2, 0, 0)), section(5, 2, many(2, 0, 0))), "4 memories"],
     ["globals", moduleOf(section(6, 4, many(4, 0x7f, 0, 0x41, 0, 0x0b))), "4 globals"],
