@@ -8,15 +8,16 @@
  *   table.fill, array.copy
  *   memory.size             global.get $size
  *   memory.grow/fill/copy   call of an injected function
- *   a store                 mark of its page, itself; where its address is a local plus a constant, the mark is made of
- *                           that; elsewhere the operands are kept in new locals behind the function's own
+ *   a store                 itself, mark of its page; where its address is a local plus a constant, the mark is made of
+ *                           that; elsewhere the address is kept in a new local behind the function's own
  *
- * A mark is of (address + offset) mod 2^32: where that overflows the store traps, and a mark too many does no harm.
+ * A mark comes behind its store, so that traps stay what they are: nothing can happen in between. It is of
+ * (address + offset) mod 2^32, which is exact, for where that overflows the store has trapped.
  */
 import * as asm from "./assembler.ts";
 import { Writer } from "./binary.ts";
 import { InstructionReader } from "./instruction-reader.ts";
-import { deadline, type FlagLayout, markShift } from "./injected.ts";
+import { deadline, markShift } from "./injected.ts";
 import {
   immediates,
   immediatesOf,
@@ -34,7 +35,8 @@ import { constant, KnownMarks, unknown } from "./known-marks.ts";
 /** What a body is rewritten for. */
 export type BodyContext = {
   readonly bytes: Uint8Array;
-  readonly flag: FlagLayout;
+  /** Index of the flag's memory. */
+  readonly flag: number;
   /** Index of the marks' memory; absent where stores are not tracked. */
   readonly marks: number | undefined;
   /** Index of the global $size; absent without a memory. */
@@ -241,39 +243,36 @@ export class BodyRewriter {
     this.#known.pop(operands + 1);
     if (form.pushes === 1) this.#known.push(unknown, 0);
     if (marks === undefined) return;
-    if (local === unknown) this.#markOperand(start, form, { marks, offset });
+    if (local === unknown) this.#markOf(this.#keepAddress(start, form), offset | 0, marks);
     else if (!this.#known.covers(local, address, form.sizeBytes)) {
-      this.#copy(start);
-      if (local === constant)
-        this.#out
-          .byte(0x41)
-          .i32(0)
-          .byte(0x41)
-          .i32(1)
-          .bytes([0x3a, 0x40, marks])
-          .u32(address >>> markShift);
-      else this.#markOf(local, address, marks);
+      this.#copy(this.#reader.at);
+      this.#markOf(local, address, marks);
       this.#known.remember(local, address);
     }
   }
 
   /** Marks the page of local + constant; what is on the stack stays there. */
-  #markOf(local: number, constant: number, marks: number): void {
-    this.#out.byte(0x20).u32(local);
-    if (constant !== 0) this.#out.byte(0x41).i32(constant).byte(0x6a);
-    this.#out.bytes([0x41, markShift, 0x76, 0x41, 1, 0x3a, 0x40, marks, 0]);
+  #markOf(local: number, address: number, marks: number): void {
+    const out = this.#out;
+    if (local === constant) {
+      out.bytes([0x41, 0, 0x41, 1, 0x3a, 0x40, marks]).u32(address >>> markShift);
+      return;
+    }
+    out.byte(0x20).u32(local);
+    if (address !== 0) out.byte(0x41).i32(address).byte(0x6a);
+    out.bytes([0x41, markShift, 0x76, 0x41, 1, 0x3a, 0x40, marks, 0]);
   }
 
-  /** Marks the page of the address that lies on the stack below the store's other operands. */
-  #markOperand(start: number, form: StoreForm, { marks, offset }: { marks: number; offset: number }): void {
+  /** Copies a store, with the address that lies below its other operands kept in a new local. */
+  #keepAddress(start: number, form: StoreForm): number {
     this.#copy(start);
     const address = this.#newLocal(i32Type, 0);
     const values = form.values.map((type, place) => this.#newLocal(type, type === i32Type ? place + 1 : place));
     for (const value of values.toReversed()) this.#out.byte(0x21).u32(value);
-    this.#out.byte(0x21).u32(address);
-    this.#markOf(address, offset | 0, marks);
-    this.#out.byte(0x20).u32(address);
+    this.#out.byte(0x22).u32(address);
     for (const value of values) this.#out.byte(0x20).u32(value);
+    this.#copy(this.#reader.at);
+    return address;
   }
 
   /** Returns the new local of a type, the first of that type or a later one. */

@@ -2,7 +2,7 @@
  * Decides where everything new goes in a module's index spaces, and whether the module can be rewritten and recycled.
  *
  *   memories   guest's  flag  marks (tracked)  arena          without a memory: flag
- *   globals    the module's  $flagAt  $size $limit $imageAt $imagePages  shadow of $size  shadows of the mutable ones
+ *   globals    the module's  $size $limit $imageAt $imagePages  shadow of $size  shadows of the mutable ones
  */
 import { Writer } from "./binary.ts";
 import type { ImportedEntry } from "./entries.ts";
@@ -53,12 +53,12 @@ function stateOf(entry: ImportedEntry): string | undefined {
 /** Gives everything new its index. */
 export function layOut({ memories, globals }: ModuleParts, tracked: boolean): Layout {
   const [defined] = memories;
-  const flag = { memory: memories.length, address: globals.count };
-  let next = globals.count + 1;
+  const flag = memories.length;
+  let next = globals.count;
   let memory: MemoryLayout | undefined;
   if (defined !== undefined) {
-    const marks = tracked ? flag.memory + 1 : undefined;
-    const arena = flag.memory + (tracked ? 2 : 1);
+    const marks = tracked ? flag + 1 : undefined;
+    const arena = flag + (tracked ? 2 : 1);
     const [size, limit, imageAt, imagePages] = [next, next + 1, next + 2, next + 3];
     next += 4;
     memory = { maxPages: defined.limits.max, marks, arena, size, limit, imageAt, imagePages };
@@ -76,7 +76,7 @@ export function newGlobals({ memories, globals }: ModuleParts): {
   const writer = new Writer();
   // $size and $limit are the same at first: nothing grows before begin() has said how far.
   const minPages = memory?.limits.min ?? 0;
-  const numbers = memory === undefined ? [0] : [0, minPages, minPages, 0, 0, minPages];
+  const numbers = memory === undefined ? [] : [minPages, minPages, 0, 0, minPages];
   for (const number of numbers) writer.bytes([i32Type, 1, 0x41]).i32(number).byte(0x0b);
   for (const { encoded } of globals.mutable) writer.bytes(encoded);
   return { count: numbers.length + globals.mutable.length, content: writer.finish() };

@@ -3,7 +3,7 @@
  *
  *   import   a.f                   import   a.f  wasmgate.memory .flag .marks .arena
  *   memory   (1)                   -
- *   global   $sp                   global   $sp  $flagAt $size $limit $imageAt $imagePages, shadows of $size and $sp
+ *   global   $sp                   global   $sp  $size $limit $imageAt $imagePages, shadows of $size and $sp
  *   export   run                   export   run  wasmgate.setup .begin .save .restore .start .size
  *   start    $main                 -
  *   code     $run $main            code     $run $main (body-rewriter.ts), setup begin save restore … (injected.ts)

@@ -12,7 +12,7 @@ export type Rewritten = {
     readonly module: string;
     /** The guest's; the host decides its maximum. Real pages beyond `minPages` are headroom. */
     readonly memory?: MemoryImport;
-    /** Shared. The guest stops where its word is negative. */
+    /** One page, shared, one for each thread. The guest stops when the i32 at its start is negative. */
     readonly flag: string;
     /** One byte for each 4 KiB of the guest's real memory. Absent where stores are not tracked. */
     readonly marks?: string;
@@ -20,7 +20,8 @@ export type Rewritten = {
     readonly arena?: string;
   };
   readonly exports: {
-    /** (flagAt, imageAt, imagePages): the word's address in bytes, the image's, its pages up to the last that is not zero. */
+    /** (imageAt, imagePages): where the image lies in the arena, in bytes; all of the real memory up to its last page that
+     * is not zero. */
     readonly setup: string;
     /** (limitPages): how far the memory may grow; until then it may not. */
     readonly begin: string;
