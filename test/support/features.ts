@@ -55,10 +55,55 @@ const everything = `(module
   (func $s)
   (func (export "drop") data.drop 1))`;
 
+const instructions = `(module (memory 1 3) (table $t 4 funcref) (elem $e (i32.const 0) $add $leaf) (elem $p funcref (ref.func $leaf))
+  (data $d "abc") (tag $x (param i32)) (global $g (mut i32) (i32.const 0))
+  (type $two (func (param i32 i32) (result i32 i32)))
+  (func $leaf) (func $add (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func $structure (param $p i32) (param $q i64) (result i32) (local $v v128)
+    (block $a (block $b (loop $c (br_if $a (local.get $p)) (br_table $a $b $c $a (local.get $p)))))
+    (if (result i32) (local.get $p) (then (i32.const 1)) (else (i32.const 2))) (i32.const 3)
+    (loop (type $two) (local.set $p) (local.tee $p) (local.get $p) (br_if 0 (local.get $p))) (drop) (drop)
+    try $t (call $leaf) catch $x (drop) (rethrow $t) catch_all (throw $x (i32.const 1)) end
+    try try (call $leaf) delegate 0 catch_all end
+    (call_indirect (type $two) (local.get $p) (i32.const 1) (i32.const 0)) (drop)
+    (return_call $add (local.get $p)))
+  (func $memory (param $p i32) (param $q i64) (local $v v128)
+    (i32.store (local.get $p) (i32.const 70000)) (i64.store32 offset=70000 (i32.const 8) (local.get $q))
+    (f32.store (i32.add (local.get $p) (i32.const 4)) (f32.const 1)) (f64.store offset=3 (i32.mul (local.get $p) (local.get $p)) (f64.const 2))
+    (v128.store (local.get $p) (v128.load8x8_s (local.get $p))) (v128.store16_lane 3 (local.get $p) (local.get $v))
+    (local.set $v (v128.load32_lane 1 (i32.load8_u (local.get $p)) (i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 (local.get $v) (local.get $v))))
+    (drop (i32x4.extract_lane 2 (i32x4.add (local.get $v) (v128.const i32x4 1 2 3 4))))
+    (i32.atomic.store8 (local.get $p) (i32.const 1)) (drop (i64.atomic.rmw.cmpxchg (local.get $p) (local.get $q) (i64.const 1)))
+    (drop (i32.atomic.rmw16.add_u offset=2 (local.get $p) (i32.const 2))) (atomic.fence) (drop (memory.atomic.notify (local.get $p) (i32.const 1)))
+    (memory.fill (local.get $p) (i32.const 1) (i32.const 2)) (memory.copy (local.get $p) (i32.const 1) (i32.const 2))
+    (memory.init $d (local.get $p) (i32.const 0) (i32.const 1)) (data.drop $d) (drop (memory.grow (memory.size)))
+    (drop (i32.trunc_sat_f64_u (f64.const nan))) (drop (select (result i64) (local.get $q) (i64.extend8_s (local.get $q)) (local.get $p))))
+  (func $tables (param $p i32) (local $r funcref)
+    (table.set $t (local.get $p) (ref.func $leaf)) (local.set $r (table.get $t (i32.const 0))) (drop (table.grow $t (ref.null func) (table.size $t)))
+    (table.fill $t (i32.const 0) (local.get $r) (i32.const 1)) (table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 1))
+    (table.init $t $p (i32.const 0) (i32.const 0) (i32.const 1)) (elem.drop $p) (global.set $g (ref.is_null (local.get $r)))))`;
+
+const typesOfReferences = section(1, 2, plain, [0x60, 1, 0x63, 0, 0]);
+
+function body(type: number, ...bytes: number[]): Uint8Array<ArrayBuffer> {
+  return moduleOf(
+    typesOfReferences,
+    section(3, 1, type),
+    section(13, 1, 0, 0),
+    section(10, 1, bytes.length + 2, 0, bytes, end),
+  );
+}
+
 /** Title and bytes of each. */
 export const features: readonly (readonly [string, Uint8Array<ArrayBuffer>])[] = [
   ["nothing", moduleOf()],
   ["everything that text can say", wat(everything)],
+  ["instructions of every kind", wat(instructions)],
+  ["try_table", body(0, 0x02, 0x69, 0x1f, 0x40, 2, 1, 0, 0, 2, 1, 0x10, 0, end, 0, end, 0x1a)],
+  [
+    "casts and call_ref",
+    body(1, 0x02, 0x6e, 0xd0, 0x6e, 0xfb, 24, 3, 0, 0x6e, 0x6b, end, 0xfb, 23, 0x6c, 0x1a, 0x20, 0, 0x14, 0),
+  ],
   ["every abstract value type", moduleOf(section(1, 1, 0x60, leb(valueTypes.length), valueTypes, 0))],
   ["references that are not null", moduleOf(section(1, 2, plain, 0x60, 3, 0x64, 0, 0x64, 0x70, 0x63, 0x6e, 0))],
   ["a heap type in five bytes", moduleOf(section(1, 1, 0x60, 1, 0x63, 0xf0, 0xff, 0xff, 0xff, 0x7f, 0))],
