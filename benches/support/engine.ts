@@ -60,6 +60,7 @@ export class Engine {
   private constructor(sources: Sources) {
     this.#sources = sources;
     this.#folder = mkdtempSync(join(tmpdir(), "wasmgate-engine-"));
+    process.once("exit", () => rmSync(this.#folder, { recursive: true, force: true }));
     const arena = new sources.Arena();
     this.#compiler = new sources.Compiler({
       ...{ timeoutMs: 60_000, limits: sources.defaultModuleLimits },
