@@ -21,10 +21,13 @@ const wasiModule = "wasi_snapshot_preview1";
 const noStdin = new Uint8Array(0);
 /** What 32-bit addresses can reach. */
 const wasmMaxPages = 65_536;
+/** Memory that may lie dead before it is collected. */
+const deadAtMostBytes = 64 * 2 ** 20;
 
 /** Makes instances and calls them, on one thread, one at a time. */
 export class Instances {
   readonly #host = new WasiHost();
+  #deadBytes = 0;
 
   /** Runs one call on a fresh instance; however the guest behaves, this returns. */
   run(call: Call, loaded: LoadedModule): Outcome {
@@ -44,12 +47,25 @@ export class Instances {
     const memory = first === undefined ? {} : { memory: new GuestMemory(first) };
     const host = contract.wasi ? { host: this.#beginHost(call, memory.memory) } : {};
     const unborn: Guest = { exports: {}, ...memory, ...host };
-    return enter(unborn, () => {
+    const outcome = enter(unborn, () => {
       const { exports } = new WebAssembly.Instance(loaded.module, this.#importsFor(loaded, memories, contract));
       const guest: Guest = { exports, ...memory, ...host };
       for (const name of contract.initialize ?? []) exportedFunction(guest, name)();
       return callGuest(guest, call);
     });
+    this.#retire(memories);
+    return outcome;
+  }
+
+  /**
+   * V8 does not see by how much a guest's memory grew, so nothing else makes it collect: 60 calls one after the other of a
+   * guest that grows to 256 MiB held 15 GiB.
+   */
+  #retire(memories: readonly WebAssembly.Memory[]): void {
+    this.#deadBytes += memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+    if (this.#deadBytes <= deadAtMostBytes) return;
+    this.#deadBytes = 0;
+    globalThis.gc?.();
   }
 
   #beginHost({ contract, input, env, limits }: Call, memory: GuestMemory | undefined): WasiHost {
