@@ -58,12 +58,24 @@ export function ownLimits(base: CallLimits, { limits }: Pick<FunctionRecord, "li
   };
 }
 
-/** Refuses a module that could not even start within its limit. @throws {GatewayError} MODULE_UNSUPPORTED */
-export function checkStart({ memories }: Pick<ModuleInfo, "memories">, { memoryPages }: CallLimits): void {
+/**
+ * Refuses a module that could not even start within its limit, which is `base`'s or lower.
+ * @throws {GatewayError} MODULE_UNSUPPORTED
+ */
+export function checkStart(
+  { memories }: Pick<ModuleInfo, "memories">,
+  { memoryPages }: CallLimits,
+  base: CallLimits,
+): void {
   const startPages = memories.reduce((sum, memory) => sum + memory.minPages, 0);
   if (startPages <= memoryPages) return;
-  const message = `the module starts with ${startPages} pages of memory (64 KiB each), its limit is ${memoryPages}`;
-  throw new GatewayError("MODULE_UNSUPPORTED", message);
+  const least = `${startPages * (pageBytes / 1024)}Ki`;
+  const remedy =
+    startPages <= base.memoryPages
+      ? `deploy it with limits.memory of ${least} or more`
+      : `start the gateway with WASMGATE_MEMORY_LIMIT of ${least} or more, or build it to start with less`;
+  const what = `the module starts with ${startPages} pages of memory (64 KiB each), its limit is ${memoryPages}`;
+  throw new GatewayError("MODULE_UNSUPPORTED", `${what}: ${remedy}`);
 }
 
 /** Says what all calls of a function have in common. */

@@ -6,11 +6,11 @@
  * between leaves files that nobody names, which the next start sweeps.
  */
 import { GatewayError } from "./errors.ts";
-import type { Log } from "./log.ts";
+import type { Log, LogFields } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Reference } from "./oci/reference.ts";
-import type { Pulled, Pulls } from "./pulls.ts";
-import { callOf, checkStart, limitsOf, outputOf, programOf, type InvokeRequest, type Limits } from "./calls.ts";
+import type { Pulls } from "./pulls.ts";
+import { callOf, limitsOf, outputOf, programOf, type InvokeRequest } from "./calls.ts";
+import { naming, recordOf, type DeployRequest } from "./deployment.ts";
 import { Loader } from "./loader.ts";
 import type { Modules } from "./runtime/modules.ts";
 import type { Pool, Wish } from "./runtime/pool.ts";
@@ -19,27 +19,13 @@ import type { Blobs } from "./store/blobs.ts";
 import type { Catalog, FunctionRecord } from "./store/catalog.ts";
 import { functionFile } from "./store/links.ts";
 import { Turns } from "./turns.ts";
-import { chooseContract, type Contract } from "./wasm/contract.ts";
 
 export type { InvokeRequest } from "./calls.ts";
+export type { DeployRequest } from "./deployment.ts";
 export type { FunctionRecord } from "./store/catalog.ts";
 
 /** The namespace of whoever names none. */
 export const defaultNamespace = "openfaas-fn";
-
-/** A function to deploy. Names and maps have been checked by the dialect. */
-export type DeployRequest = {
-  readonly namespace: string;
-  readonly name: string;
-  readonly image: Reference;
-  readonly wasiCap: boolean;
-  readonly exportName?: string;
-  readonly limits: Limits;
-  readonly env: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Replace a function of this name, if there is one, instead of refusing. */
-  readonly update: boolean;
-};
 
 /** What functions are made of. */
 export type FunctionsOptions = {
@@ -54,6 +40,9 @@ export type FunctionsOptions = {
   readonly limits: CallLimits;
   readonly metrics: Pick<Metrics, "countCall">;
 };
+
+/** What became of a function. */
+type Change = { readonly did: "deployed" | "updated" | "deleted"; readonly record: FunctionRecord };
 
 /** The deployed functions. */
 export class Functions {
@@ -74,22 +63,10 @@ export class Functions {
    * and all that a pull may end with
    */
   async deploy(request: DeployRequest): Promise<FunctionRecord> {
-    this.#refuseWhenClosed();
-    limitsOf(this.#options.limits, request.limits);
-    return this.#turns.take(`${request.namespace}/${request.name}`, async () => {
-      const before = this.#options.catalog.find(request.name, request.namespace);
-      if (before !== undefined && !request.update) {
-        const hint = 'delete it first, or deploy with "update": true';
-        throw new GatewayError("FUNCTION_EXISTS", `function ${request.name} is already deployed; ${hint}`);
-      }
-      const pulled = await this.#options.pulls.pull(request.image);
-      try {
-        return await this.#install(recordOf(request, pulled, this.#contractFor(request, pulled), before), before);
-      } finally {
-        pulled.release();
-        await this.#tidy(() => this.#options.pulls.collect(pulled.digest));
-        if (before !== undefined) await this.#tidy(() => this.#options.pulls.collect(before.moduleDigest));
-      }
+    const { namespace, name, image } = request;
+    return this.#tell("deploy", { namespace, function: name, image: image.text }, () => {
+      limitsOf(this.#options.limits, request.limits);
+      return this.#turns.take(`${namespace}/${name}`, () => this.#deploy(request));
     });
   }
 
@@ -116,14 +93,15 @@ export class Functions {
    * @throws {GatewayError} FUNCTION_NOT_FOUND, SHUTTING_DOWN
    */
   async remove(name: string, namespace: string): Promise<FunctionRecord> {
-    this.#refuseWhenClosed();
-    return this.#turns.take(`${namespace}/${name}`, async () => {
-      const record = this.get(name, namespace);
-      await this.#options.catalog.remove(name, namespace);
-      await this.#tidy(() => this.#options.blobs.unlink(this.localPath(record)));
-      await this.#tidy(() => this.#options.pulls.collect(record.moduleDigest));
-      return record;
-    });
+    return this.#tell("delete", { namespace, function: name }, () =>
+      this.#turns.take(`${namespace}/${name}`, async () => {
+        const record = this.get(name, namespace);
+        await this.#options.catalog.remove(name, namespace);
+        await this.#tidy(() => this.#options.blobs.unlink(this.localPath(record)));
+        await this.#tidy(() => this.#options.pulls.collect(record.moduleDigest));
+        return { did: "deleted", record };
+      }),
+    );
   }
 
   /**
@@ -191,6 +169,28 @@ export class Functions {
     }
   }
 
+  async #deploy(request: DeployRequest): Promise<Change> {
+    const { catalog, pulls, limits: base } = this.#options;
+    const before = catalog.find(request.name, request.namespace);
+    if (before !== undefined && !request.update) {
+      const hint = 'delete it first, or deploy with "update": true';
+      throw new GatewayError("FUNCTION_EXISTS", `function ${request.name} is already deployed; ${hint}`);
+    }
+    try {
+      const pulled = await pulls.pull(request.image);
+      try {
+        const record = await this.#install(recordOf(request, pulled, { base, before }), before);
+        return { did: before === undefined ? "deployed" : "updated", record };
+      } finally {
+        pulled.release();
+        await this.#tidy(() => pulls.collect(pulled.digest));
+        if (before !== undefined) await this.#tidy(() => pulls.collect(before.moduleDigest));
+      }
+    } catch (error) {
+      throw naming(request.image, error);
+    }
+  }
+
   async #install(record: FunctionRecord, before: FunctionRecord | undefined): Promise<FunctionRecord> {
     const path = this.localPath(record);
     await this.#options.blobs.link(record.moduleDigest, path);
@@ -202,13 +202,6 @@ export class Functions {
       throw error;
     }
     return record;
-  }
-
-  #contractFor(request: DeployRequest, { compiled: { info } }: Pulled): Contract {
-    const exportName = request.exportName === undefined ? {} : { exportName: request.exportName };
-    const contract = chooseContract(info, { functionName: request.name, wasiCap: request.wasiCap, ...exportName });
-    checkStart(info, limitsOf(this.#options.limits, request.limits));
-    return contract;
   }
 
   /** Gives a function its file's name again, unless it has been replaced or removed. */
@@ -228,8 +221,21 @@ export class Functions {
     }
   }
 
-  #refuseWhenClosed(): void {
-    if (this.#closed) throw new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
+  /** Makes a change, unless we are stopping, and logs in one line how it ended. */
+  async #tell(wish: string, about: LogFields, change: () => Promise<Change>): Promise<FunctionRecord> {
+    const startMs = performance.now();
+    const ms = (): number => Math.round(performance.now() - startMs);
+    try {
+      if (this.#closed) throw new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
+      const { did, record } = await change();
+      const { image, imageDigest: digest, moduleDigest } = record;
+      this.#options.log.info(`function ${did}`, { ...nameOf(record), image, digest, moduleDigest, ms: ms() });
+      return record;
+    } catch (error) {
+      const { code, message: reason, cause } = error instanceof GatewayError ? error : { message: String(error) };
+      this.#options.log.warn(`a ${wish} failed`, { ...about, code, reason, cause, ms: ms() });
+      throw error;
+    }
   }
 }
 
@@ -239,22 +245,4 @@ function nameOf({ namespace, name }: FunctionRecord): { namespace: string; funct
 
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("utf8");
-}
-
-function recordOf(
-  { namespace, name, image, wasiCap, limits, env, labels }: DeployRequest,
-  pulled: Pulled,
-  contract: Contract,
-  before: FunctionRecord | undefined,
-): FunctionRecord {
-  const now = new Date().toISOString();
-  return {
-    ...{ namespace, name, image: image.text },
-    imageDigest: pulled.image.digest,
-    moduleDigest: pulled.digest,
-    moduleSizeBytes: pulled.sizeBytes,
-    ...{ wasiCap, contract, limits, env, labels },
-    createdAt: before?.createdAt ?? now,
-    updatedAt: now,
-  };
 }

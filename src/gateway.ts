@@ -6,7 +6,6 @@
  * Nothing here decides anything about a request; what a part needs is handed to it and nothing else.
  */
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { Access } from "./access/access.ts";
 import type { Config } from "./config.ts";
 import { Functions } from "./functions.ts";
@@ -98,7 +97,7 @@ async function openCore(config: Config, log: Log, closers: Closers): Promise<Cor
   const catalog = await Catalog.open({ dataDir: config.dataDir, log });
   closers.push(() => catalog.close());
   const blobs = await Blobs.open({ dataDir: config.dataDir, quotaBytes: config.storeQuotaBytes });
-  const { pool, modules } = openRuntime(config, closers);
+  const { pool, modules } = openRuntime(config, blobs.derivedFolder, closers);
   const pullLimits: PullLimits = { ...defaultPullLimits, ...config.pull };
   const registry = openRegistry(config, { limits: pullLimits, log });
   closers.push(() => registry.close());
@@ -141,7 +140,11 @@ function watch(metrics: Metrics, pool: Pool, catalog: Catalog): void {
   });
 }
 
-function openRuntime(config: Config, closers: Closers): { readonly pool: Pool; readonly modules: Modules } {
+function openRuntime(
+  config: Config,
+  rewrittenFolder: string,
+  closers: Closers,
+): { readonly pool: Pool; readonly modules: Modules } {
   const limits = {
     ...defaultModuleLimits,
     functions: config.moduleMaxFunctions,
@@ -149,8 +152,14 @@ function openRuntime(config: Config, closers: Closers): { readonly pool: Pool; r
   };
   const arena = new Arena();
   const { memoryPages } = callLimits(config);
-  const rewrittenFolder = join(config.dataDir, "rewritten");
-  const compiler = new Compiler({ timeoutMs: config.compileTimeoutMs, limits, rewrittenFolder, arena, memoryPages });
+  const compiler = new Compiler({
+    timeoutMs: config.compileTimeoutMs,
+    limits,
+    rewrittenFolder,
+    arena,
+    memoryPages,
+    verifyRestore: config.verifyRestore,
+  });
   closers.push(() => compiler.close());
   const { workers: threads, maxQueue, queueTimeoutMs, verifyRestore } = config;
   const idle = { idleBytes: idleBytes / threads, idleInstances: Math.ceil(idleInstances / (2 * threads)) };

@@ -37,10 +37,14 @@ test("ownLimits() takes the lower of the function's and the gateway's", () => {
 
 test("checkStart() refuses a module whose memories together start above the limit", () => {
   const memory = (minPages: number) => ({ minPages, shared: false, is64: false, imported: false });
-  expect(() => checkStart({ memories: [memory(10), memory(6)] }, base)).not.toThrow();
-  const refusal = refusalOf(() => checkStart({ memories: [memory(10), memory(7)] }, base));
+  expect(() => checkStart({ memories: [memory(10), memory(6)] }, base, base)).not.toThrow();
+  const refusal = refusalOf(() => checkStart({ memories: [memory(10), memory(7)] }, base, base));
   expect(refusal.code).toBe("MODULE_UNSUPPORTED");
-  expect(refusal.message).toMatch(/starts with 17 pages .* limit is 16$/);
+  expect(refusal.message).toMatch(
+    /starts with 17 pages .* limit is 16: .* WASMGATE_MEMORY_LIMIT of 1088Ki or more, or /,
+  );
+  const own = refusalOf(() => checkStart({ memories: [memory(10)] }, { ...base, memoryPages: 2 }, base));
+  expect(own.message).toMatch(/starts with 10 pages .* limit is 2: deploy it with limits.memory of 640Ki or more$/);
 });
 
 describe("programOf()", () => {

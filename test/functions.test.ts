@@ -4,6 +4,7 @@ import { GatewayError } from "../src/errors.ts";
 import { Functions, type DeployRequest, type FunctionsOptions } from "../src/functions.ts";
 import { parseReference } from "../src/oci/reference.ts";
 import type { Image } from "../src/oci/registry.ts";
+import type { LogFields } from "../src/log.ts";
 import type { LoadedModule, Outcome } from "../src/runtime/protocol.ts";
 import type { FunctionRecord } from "../src/store/catalog.ts";
 import { defaultModuleLimits, inspect } from "../src/wasm/inspect.ts";
@@ -28,7 +29,12 @@ const call = {
 /** Functions over plain objects, and what was asked of those, in order. */
 function scene(change: Partial<FunctionsOptions> = {}, deployed: readonly FunctionRecord[] = []) {
   const asked: string[] = [];
+  const changes: { level: string; message: string; fields: LogFields | undefined }[] = [];
   const note = (what: string): void => void asked.push(what);
+  const write = (level: string) => (message: string, fields?: LogFields) => {
+    if (/^(function \w+|a \w+ failed)$/.test(message)) changes.push({ level, message, fields });
+    else note(level === "info" ? message : `${level}: ${message}`);
+  };
   const records = new Map(deployed.map((record) => [record.name, record]));
   const returned: Outcome = { kind: "returned", output: Buffer.from("1") };
   const options: FunctionsOptions = {
@@ -59,12 +65,12 @@ function scene(change: Partial<FunctionsOptions> = {}, deployed: readonly Functi
     },
     modules: { find: () => loaded, load: async () => ({ info, loaded }) },
     pool: { run: async () => returned },
-    log: { info: note, warn: (message) => note(`warn: ${message}`) },
+    log: { info: write("info"), warn: write("warn") },
     limits: { memoryPages: 16, timeoutMs: 1000, outputBytes: 100, stderrBytes: 10 },
     metrics: { countCall: (result) => note(`count ${result}`) },
     ...change,
   };
-  return { functions: new Functions(options), options, asked, records };
+  return { functions: new Functions(options), options, asked, records, changes };
 }
 
 const short = (text: string): string => digestOf(text).slice(0, 12);
@@ -111,6 +117,69 @@ describe("deploy()", () => {
       code: "INVALID_REQUEST",
     });
     expect(asked).toEqual([]);
+  });
+});
+
+describe("deploy() of a module that cannot be had", () => {
+  const cause = new Error("why");
+
+  test.each(["MODULE_INVALID", "MODULE_UNSUPPORTED"] as const)("names the image in %s", async (code) => {
+    const { options } = scene();
+    const pull = (): Promise<never> => Promise.reject(new GatewayError(code, "too many", { cause }));
+    const functions = new Functions({ ...options, pulls: { ...options.pulls, pull } });
+    const refusal = { code, message: "127.0.0.1:5000/f:1: too many", cause };
+    await expect(functions.deploy(request)).rejects.toMatchObject(refusal);
+  });
+
+  test("names the image when no contract fits", async () => {
+    const { functions } = scene();
+    await expect(functions.deploy({ ...request, exportName: "g" })).rejects.toMatchObject({
+      code: "MODULE_UNSUPPORTED",
+      message: expect.stringMatching(
+        /^127\.0\.0\.1:5000\/f:1: the module exports no function g\. "export" could be: f /,
+      ),
+    });
+  });
+
+  test("passes on as it is what names its image already, and what is no fault of an image", async () => {
+    const { options } = scene();
+    for (const error of [new GatewayError("IMAGE_NOT_FOUND", "127.0.0.1:5000/f:1: no"), full, cause]) {
+      const pulls = { ...options.pulls, pull: () => Promise.reject(error) };
+      await expect(new Functions({ ...options, pulls }).deploy(request)).rejects.toBe(error);
+    }
+  });
+});
+
+describe("the log", () => {
+  const names = { namespace: "openfaas-fn", function: "f" };
+  const image = "127.0.0.1:5000/f:1";
+
+  test("has a line for each deploy, update and delete that succeeded", async () => {
+    const { functions, changes } = scene();
+    for (const update of [false, true]) await functions.deploy({ ...request, update });
+    await functions.remove("f", "openfaas-fn");
+    const digests = { digest: digestOf("image"), moduleDigest: digestOf("new") };
+    const fields = { ...names, image, ...digests, ms: expect.any(Number) as number };
+    const line = (message: string) => ({ level: "info", message, fields });
+    expect(changes).toEqual(["function deployed", "function updated", "function deleted"].map(line));
+  });
+
+  test("has a line with the code for each that failed", async () => {
+    const { options, functions, changes } = scene({}, [old]);
+    const cause = new Error("EIO");
+    const pull = (): Promise<never> => Promise.reject(new GatewayError("DIGEST_MISMATCH", "other bytes", { cause }));
+    const failing = new Functions({ ...options, pulls: { ...options.pulls, pull } });
+    await expect(failing.deploy(request)).rejects.toThrow();
+    await expect(functions.deploy({ ...request, update: false })).rejects.toThrow();
+    await expect(functions.remove("g", "openfaas-fn")).rejects.toThrow();
+    functions.close();
+    await expect(functions.deploy(request)).rejects.toThrow();
+    expect(changes).toMatchObject([
+      { level: "warn", message: "a deploy failed", fields: { ...names, image, code: "DIGEST_MISMATCH", cause } },
+      { level: "warn", message: "a deploy failed", fields: { ...names, image, code: "FUNCTION_EXISTS" } },
+      { level: "warn", message: "a delete failed", fields: { function: "g", code: "FUNCTION_NOT_FOUND" } },
+      { level: "warn", message: "a deploy failed", fields: { ...names, code: "SHUTTING_DOWN" } },
+    ]);
   });
 });
 

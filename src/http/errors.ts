@@ -20,11 +20,11 @@ const defaultRetryAfterSeconds: Partial<Record<ErrorCode, number>> = {
 /** Makes replies of failures; one for each listener. */
 export class Failures {
   readonly #dialect: Dialect;
-  readonly #log: Pick<Log, "error" | "warn" | "debug">;
+  readonly #log: Pick<Log, "error" | "debug">;
   readonly #process = randomBytes(4).toString("hex");
   #count = 0;
 
-  constructor(options: { readonly dialect: Dialect; readonly log: Pick<Log, "error" | "warn" | "debug"> }) {
+  constructor(options: { readonly dialect: Dialect; readonly log: Pick<Log, "error" | "debug"> }) {
     this.#dialect = options.dialect;
     this.#log = options.log;
   }
@@ -35,9 +35,8 @@ export class Failures {
     const { code, message } = error;
     const status = this.#dialect.statuses[code];
     const fields = { code, route: route.path, reason: message, cause: error.cause };
-    // A guest's failures may come by the thousand; they are counted, and told by the core to those who ask for detail.
-    if (status >= 500 && route.control) this.#log.warn("a request failed", fields);
-    else this.#log.debug("a request was refused", fields);
+    // Failures of guests may come by the thousand, and are counted; those of deploys and deletes the core has logged.
+    this.#log.debug("a request was refused", fields);
     return withHeaders(this.#dialect.refuse({ status, message }, headers), headersOf(error));
   }
 

@@ -55,7 +55,7 @@ export type ListenerOptions = {
   readonly bounds: Partial<ListenerBounds> & Pick<ListenerBounds, "maxBodyBytes">;
   readonly access: Pick<Access, "permit">;
   readonly metrics: Pick<Metrics, "countRequest" | "scrape">;
-  readonly log: Pick<Log, "error" | "warn" | "debug">;
+  readonly log: Pick<Log, "error" | "debug">;
   /** Why the gateway cannot take calls, for /readyz; empty means that it can. */
   readonly notReady: () => readonly string[];
 };

@@ -117,7 +117,9 @@ export class Exchange {
     const host = answer.url.origin === wish.route.origin ? registry : `${answer.url.host} (where ${registry} sent us)`;
     // What TLS servers answer to plain http, which loopback is spoken to unless its CA is known.
     const isPlain = answer.status === 400 && answer.url.protocol === "http:";
-    const what = isPlain ? `${wish.what} by plain http; if it speaks https, put its CA into certs.d` : wish.what;
+    const what = isPlain
+      ? `${wish.what} by plain http; if it speaks https, put its CA into WASMGATE_REGISTRY_CERTS_DIR`
+      : wish.what;
     return refusal(refused, { image, registry: host, what, secrets: authorization?.secrets ?? [] });
   }
 

@@ -134,17 +134,19 @@ function verbFor(status: number): string {
 const meanings: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT:
-    "its certificate is self-signed; put its CA into certs.d or list it as not to be verified",
+    "its certificate is self-signed; put its CA into WASMGATE_REGISTRY_CERTS_DIR or list it in WASMGATE_SKIP_TLS_VERIFY",
   ECONNREFUSED: "it refuses connections",
   ECONNRESET: "it closed the connection",
   ENOTFOUND: "no such host",
-  EPROTO: "it does not speak TLS; list it as insecure if it speaks plain http",
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: "it does not speak TLS; list it as insecure if it speaks plain http",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS; list it as insecure if it speaks plain http",
+  EPROTO: "it does not speak TLS; list it in WASMGATE_INSECURE_REGISTRIES if it speaks plain http",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG:
+    "it does not speak TLS; list it in WASMGATE_INSECURE_REGISTRIES if it speaks plain http",
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    "it does not speak TLS; list it in WASMGATE_INSECURE_REGISTRIES if it speaks plain http",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate's CA is not known; put it into certs.d",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate's CA is not known; put it into certs.d",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate's CA is not known; put it into certs.d",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate's CA is not known; put it into WASMGATE_REGISTRY_CERTS_DIR",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate's CA is not known; put it into WASMGATE_REGISTRY_CERTS_DIR",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate's CA is not known; put it into WASMGATE_REGISTRY_CERTS_DIR",
   UND_ERR_BODY_TIMEOUT: "it fell silent in the middle of an answer",
   UND_ERR_CONNECT_TIMEOUT: "it did not accept the connection in time",
   UND_ERR_HEADERS_OVERFLOW: "its answer's headers are too long",

@@ -15,7 +15,12 @@ const wasmMaxPages = 65_536;
 /** Instantiates a module and enters it; `host` is its WASI host, begun for this call, if it imports WASI. */
 export function runAsIs(
   loaded: AsIs,
-  around: { readonly host: WasiHost | undefined; readonly memoryPages: number },
+  around: {
+    readonly host: WasiHost | undefined;
+    readonly memoryPages: number;
+    /** Told how much memory is let go of when the call is over. */
+    readonly bury: (sizeBytes: number) => void;
+  },
   call: (guest: Guest) => Outcome,
 ): Outcome {
   const startPages = loaded.memories.reduce((sum, { minPages }) => sum + minPages, 0);
@@ -27,10 +32,12 @@ export function runAsIs(
   const memory = first === undefined ? {} : { memory: new GuestMemory(first) };
   const host = around.host === undefined ? {} : { host: around.host };
   if (memory.memory !== undefined) around.host?.bind(memory.memory);
-  return enter({ exports: {}, ...memory, ...host }, () => {
+  const outcome = enter({ exports: {}, ...memory, ...host }, () => {
     const { exports } = new WebAssembly.Instance(loaded.module, importsFor(loaded, memories, around.host));
     return call({ exports, ...memory, ...host });
   });
+  around.bury(memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0));
+  return outcome;
 }
 
 /** Says that a module starts with more memory than its call may have. */

@@ -3,13 +3,12 @@
  * (wasm/rewrite.ts), compiled, and a snapshot of it taken, in a thread of its own; what comes back is shared with every
  * guest thread. The snapshot's memory goes into the arena here, since only the ingress gives out its space.
  */
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import { Piscina } from "piscina";
 import type { Digest } from "../digest.ts";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { Turns } from "../turns.ts";
 import type { ModuleInfo, ModuleLimits } from "../wasm/inspect.ts";
-import { rewriterVersion } from "../wasm/rewrite.ts";
 import type { Arena } from "./arena.ts";
 import { markPagesFor } from "./instance.ts";
 import type { LoadedModule } from "./protocol.ts";
@@ -18,7 +17,7 @@ import type { LoadedModule } from "./protocol.ts";
 export type CompilerOptions = {
   readonly timeoutMs: number;
   readonly limits: ModuleLimits;
-  /** Where rewritten modules are kept, each version of the rewriter in a folder of its own. */
+  /** Where rewritten modules are kept. */
   readonly rewrittenFolder: string;
   readonly arena: Arena;
   /** The most that any guest's memory may grow to. */
@@ -100,7 +99,7 @@ export class Compiler {
    */
   async compile(file: ModuleFile): Promise<Compiled> {
     const { limits, rewrittenFolder } = this.#options;
-    const task = { ...file, limits, rewrittenFolder: join(rewrittenFolder, `v${rewriterVersion}`) };
+    const task = { ...file, limits, rewrittenFolder };
     const answer = await this.#turns.take("thread", () => this.#run(task));
     if (!answer.ok) throw new GatewayError(answer.code, answer.message);
     return { info: answer.info, loaded: this.#place(file.digest, answer.draft) };

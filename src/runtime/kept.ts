@@ -29,12 +29,12 @@ export class Kept<T extends Keepable> {
     return instance;
   }
 
-  /** Puts an instance in, and lets go of others where there are too many. */
-  keep(digest: Digest, tracked: boolean, instance: T): void {
+  /** Puts an instance in, lets go of others where there are too many, and returns the bytes of those. */
+  keep(digest: Digest, tracked: boolean, instance: T): number {
     this.take(digest, tracked);
     this.#instances.set(keyOf(digest, tracked), instance);
     this.#bytes += instance.sizeBytes;
-    this.#shrink(this.#most, this.#mostBytes);
+    return this.#shrink(this.#most, this.#mostBytes);
   }
 
   /** Lets go of the half that was not used for longest; false when there was nothing to let go of. */
@@ -44,12 +44,15 @@ export class Kept<T extends Keepable> {
     return true;
   }
 
-  #shrink(most: number, mostBytes: number): void {
+  #shrink(most: number, mostBytes: number): number {
+    let freedBytes = 0;
     for (const [key, instance] of this.#instances) {
-      if (this.#instances.size <= most && this.#bytes <= mostBytes) return;
+      if (this.#instances.size <= most && this.#bytes <= mostBytes) break;
       this.#instances.delete(key);
       this.#bytes -= instance.sizeBytes;
+      freedBytes += instance.sizeBytes;
     }
+    return freedBytes;
   }
 }
 

@@ -3,13 +3,13 @@
  * beside the blobs, under the rewriter's version; losing one costs milliseconds, believing a damaged one would cost the
  * wall between calls, so each is checked against its own digest before it is used.
  *
- *   FOLDER/<hex of the module>.<variant>      sha256 of the rest, in hex | JSON of what the host must know | \n | bytes
+ *   FOLDER/<hex of the module>.v<version>.<variant>      sha256 of the rest, in hex | JSON of what the host must know | \n | bytes
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, hexOf, type Digest } from "../digest.ts";
-import type { Rewritten } from "../wasm/rewrite.ts";
+import { rewriterVersion, type Rewritten } from "../wasm/rewrite.ts";
 
 /** A rewritten module's name among the files. */
 export type FileName = { readonly folder: string; readonly digest: Digest; readonly variant: "tracked" | "untracked" };
@@ -46,5 +46,5 @@ export function writeRewritten(name: FileName, { bytes, ...facts }: Rewritten): 
 }
 
 function pathOf({ folder, digest, variant }: FileName): string {
-  return join(folder, `${hexOf(digest)}.${variant}`);
+  return join(folder, `${hexOf(digest)}.v${rewriterVersion}.${variant}`);
 }

@@ -45,6 +45,7 @@ export class Threads {
     // Under V8's default, dynamic tiering, a loop around a large memory.fill outlives terminate() for ever; without it
     // such a loop ends in 3 ms. experiments/records/2026-11-20-ending-a-bulk-loop.md
     setFlagsFromString("--no-wasm-dynamic-tiering");
+    setFlagsFromString("--expose-gc"); // instances.ts collects the memories of guests; a guest cannot reach it
     const { count, control, data, onEnded, onLane } = options;
     this.#count = count;
     this.#piscina = new Piscina({

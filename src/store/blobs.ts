@@ -15,6 +15,7 @@ import { algorithmOf, digestOf, hexOf, type Digest } from "../digest.ts";
 import { GatewayError } from "../errors.ts";
 import { Turns } from "../turns.ts";
 import { errorCode, fileMode, makeFolder, openDataFolder, orStorageFull, syncFolder, unlinkIfThere } from "./files.ts";
+import { removeDerived, sweepDerived } from "./derived.ts";
 import { FileIngest, type Committed, type Ingest } from "./ingest.ts";
 import { placeLink, removeLink, sweepLinks } from "./links.ts";
 import { Quota } from "./quota.ts";
@@ -69,6 +70,11 @@ export class Blobs {
     const path = this.#temporary();
     const handle = await orStorageFull(() => open(path, writeNew, fileMode));
     return new FileIngest({ handle, path, quota: this.#quota, place: (from, file) => this.#place(from, file) });
+  }
+
+  /** Where others may keep what they make of a blob, under names that begin with its hex and a dot. */
+  get derivedFolder(): string {
+    return join(this.#folder, "rewritten");
   }
 
   /** Returns where a blob is, or would be. */
@@ -131,6 +137,7 @@ export class Blobs {
   async remove(digest: Digest): Promise<void> {
     const path = this.path(digest);
     await this.#turns.take(digest, async () => {
+      await removeDerived(this.derivedFolder, digest);
       const sizeBytes = await sizeOf(path);
       if (sizeBytes === undefined) return;
       await unlinkIfThere(path);
@@ -156,6 +163,7 @@ export class Blobs {
       }
       await syncFolder(folder);
     }
+    await sweepDerived(this.derivedFolder, used);
     return { removedFiles, removedBytes };
   }
 

@@ -50,8 +50,18 @@ export const defaultModuleLimits: ModuleLimits = {
   bodyBytes: 7_654_321, // V8's
 };
 
-/** @throws {GatewayError} MODULE_INVALID, with the number and the limit, when there are more than may be */
+/** What to do about too many of something; the first that matches. */
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/^function(s| bodies)$/, "raise WASMGATE_MODULE_MAX_FUNCTIONS, or build it with fewer"],
+  [/^locals /, "raise WASMGATE_MODULE_MAX_LOCALS where it is lower than V8's 50000, or build it with fewer"],
+  [/^table elements$/, "build it with smaller tables"],
+  [/^bytes /, "build it with smaller functions"],
+  [/^/, "build it with fewer"],
+];
+
+/** @throws {GatewayError} MODULE_INVALID, with the number, the limit and what to do, when there are more than may be */
 export function hold(what: string, count: number, limit: number): void {
   if (count <= limit) return;
-  throw new GatewayError("MODULE_INVALID", `the module has ${count} ${what}; the limit is ${limit}`);
+  const remedy = remedies.find(([pattern]) => pattern.test(what))?.[1];
+  throw new GatewayError("MODULE_INVALID", `the module has ${count} ${what}; the limit is ${limit}: ${remedy}`);
 }

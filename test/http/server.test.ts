@@ -368,7 +368,7 @@ describe("close()", () => {
       bounds: { maxBodyBytes },
       access: new Access({}),
       metrics: new Metrics(),
-      log: { error: () => undefined, warn: () => undefined, debug: () => undefined },
+      log: { error: () => undefined, debug: () => undefined },
       notReady: () => [],
     });
     await expect(second.listen()).rejects.toMatchObject({ code: "EADDRINUSE" });
@@ -396,7 +396,7 @@ async function open() {
     bounds: { maxBodyBytes },
     access: new Access({}),
     metrics: new Metrics(),
-    log: { error: () => undefined, warn: () => undefined, debug: () => undefined },
+    log: { error: () => undefined, debug: () => undefined },
     notReady: () => [],
   });
   return { stand, listener, port: (await listener.listen()).port };

@@ -46,7 +46,9 @@ describeWith(["openssl"], "a registry with a certificate of its own", () => {
     writeFileSync(join(other, remote.host, "ca.crt"), readFileSync(join(folder, "another", "cert.pem")));
     const { registry } = client({ rules: { certsFolder: other } });
     const before = remote.requests.length;
-    await expect(registry.resolve(app())).rejects.toEqual(failure("REGISTRY_UNAVAILABLE", "certs.d"));
+    await expect(registry.resolve(app())).rejects.toEqual(
+      failure("REGISTRY_UNAVAILABLE", "WASMGATE_REGISTRY_CERTS_DIR"),
+    );
     expect(remote.requests).toHaveLength(before);
   });
 

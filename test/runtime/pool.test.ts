@@ -205,6 +205,18 @@ describe("Pool", () => {
     expect(pool.state.threadsEnded).toBe(0);
   });
 
+  test("gives back the memory of guests that have ended", async () => {
+    const pool = await open({ threads: 1 });
+    const grows = await programs.guest(
+      `(module (memory 1) (func (export "f") (drop (memory.grow (i32.const 1023)))
+         (memory.fill (i32.const 0) (i32.const 1) (i32.const 67108864))))`,
+      { memoryPages: 1024 },
+    );
+    const before = process.memoryUsage.rss();
+    for (let call = 0; call < 24; call += 1) await pool.run(callOf(grows));
+    expect(process.memoryUsage.rss() - before).toBeLessThan(8 * 64 * 2 ** 20);
+  });
+
   test("keeps a guest's memory within its limit, however it grows", async () => {
     const pool = await open();
     const grows = await programs.guest(

@@ -72,7 +72,7 @@ export function startListener(
     bounds: { maxBodyBytes: 65_536, ...change.bounds },
     access: new Access({}),
     metrics: new Metrics(),
-    log: { error: write("error"), warn: write("warn"), debug: write("debug") },
+    log: { error: write("error"), debug: write("debug") },
     notReady: () => [],
     ...change,
     dialect: (change.dialect ?? wasmEngine)(core),

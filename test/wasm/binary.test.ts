@@ -83,7 +83,7 @@ describe("Reader", () => {
     const refusal = refusalOf(() => readerOf(0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2).vector("entries", 2, read));
     expect(refusal.message).toContain("expected at most 2 entries in the bytes that are left, got 4294967295");
     expect(refusalOf(() => readerOf(3, 1, 2, 3).vector("entries", 2, read)).message).toBe(
-      "the module has 3 entries; the limit is 2",
+      "the module has 3 entries; the limit is 2: build it with fewer",
     );
     expect(reads).toBe(0);
     expect(readerOf(2, 8, 9).vector("entries", 2, read)).toEqual([8, 9]);

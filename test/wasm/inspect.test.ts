@@ -1,3 +1,4 @@
+import { hold } from "../../src/wasm/limits.ts";
 import { defaultModuleLimits, inspect, type ModuleInfo, type ModuleLimits } from "../../src/wasm/inspect.ts";
 import { features } from "../support/features.ts";
 import { leb, moduleOf, section, text } from "../support/module-bytes.ts";
@@ -178,7 +179,7 @@ describe("inspect() holds a module against its limits", () => {
   ])("%s", (limit, bytes, sentence) => {
     const refusal = refusalOf(() => inspect(bytes, { ...defaultModuleLimits, [limit]: 3 }));
     expect(refusal.code).toBe("MODULE_INVALID");
-    expect(refusal.message).toBe(`the module has ${sentence}; the limit is 3`);
+    expect(refusal.message).toMatch(new RegExp(`^the module has ${sentence}; the limit is 3: (raise|build) .*$`));
     expect(() => inspect(bytes, { ...defaultModuleLimits, [limit]: 4 })).not.toThrow(/limit/);
   });
 
@@ -189,8 +190,18 @@ describe("inspect() holds a module against its limits", () => {
     const bytes = moduleOf(section(1, 1, ...type));
     expect(WebAssembly.validate(bytes)).toBe(false);
     expect(refusalOf(() => inspect(bytes, defaultModuleLimits)).message).toBe(
-      `the module has 1001 ${what} of one function; the limit is 1000`,
+      `the module has 1001 ${what} of one function; the limit is 1000: build it with fewer`,
     );
+  });
+
+  test.each([
+    ["functions", "raise WASMGATE_MODULE_MAX_FUNCTIONS, or build it with fewer"],
+    ["table elements", "build it with smaller tables"],
+    ["bytes in the body of function 1", "build it with smaller functions"],
+    ["exports", "build it with fewer"],
+  ])("says what would work for %s", (what, remedy) => {
+    expect(refusalOf(() => hold(what, 4, 3)).message).toBe(`the module has 4 ${what}; the limit is 3: ${remedy}`);
+    expect(() => hold(what, 3, 3)).not.toThrow();
   });
 
   test("sums locals without overflow", () => {
