@@ -163,6 +163,8 @@ export class Pool {
       if (first === undefined || lane === undefined) break;
       this.#launch(first.key, batch, lane);
     }
+    // All at work and some for long: have the next spare ready before it is needed.
+    if (this.#flights.brief < this.#flights.size && this.#threads.lanes.idle(0) === undefined) this.#threads.grow();
     if (this.#isBusy) this.#watching ??= setInterval(() => this.#watch(), watchMs);
   }
 

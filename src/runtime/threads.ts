@@ -10,7 +10,9 @@ import type { Control } from "./control.ts";
 import { Lanes, type Lane } from "./lanes.ts";
 import type { Batch, Ended, Hello, ThreadData } from "./protocol.ts";
 
-/** How long a spare thread stays when nothing needs it. */
+/** A thread takes 30 ms to start, and many times that on a busy machine: this many spare ones are there before. */
+const warmSpares = 1;
+/** How long a further one stays when nothing needs it. */
 const spareIdleMs = 10_000;
 /** A guest cannot make the host's own heap larger than this; WebAssembly memory is not part of it. */
 const heapMiB = 256;
@@ -23,6 +25,8 @@ export class Threads {
   readonly lanes = new Lanes();
   readonly #count: number;
   readonly #piscina: Piscina;
+  readonly #control: Control;
+  readonly #onLane: () => void;
   /** Threads that have said nothing yet. */
   readonly #fresh = new Set<number>();
   /** Where the batch that is being handed over goes; undefined: to a fresh thread. */
@@ -32,7 +36,7 @@ export class Threads {
   /** Threads whose first word is awaited. */
   #greetings = 0;
 
-  /** Makes `count` threads, and up to as many spares when they are asked for. */
+  /** Makes `count` threads and a spare one, and up to as many more spares when they are asked for. */
   constructor(options: {
     readonly count: number;
     readonly control: Control;
@@ -42,16 +46,13 @@ export class Threads {
     /** Told when a thread has joined. */
     readonly onLane: () => void;
   }) {
-    // Under V8's default, dynamic tiering, a loop around a large memory.fill outlives terminate() for ever; without it
-    // such a loop ends in 3 ms. experiments/records/2026-11-20-ending-a-bulk-loop.md
-    setFlagsFromString("--no-wasm-dynamic-tiering");
-    setFlagsFromString("--expose-gc"); // instances.ts collects the memories of guests; a guest cannot reach it
+    setEngineFlags();
     const { count, control, data, onEnded, onLane } = options;
     this.#count = count;
     this.#piscina = new Piscina({
       filename: new URL(`./worker${extname(import.meta.url)}`, import.meta.url).href,
-      minThreads: count,
-      maxThreads: count * 2,
+      minThreads: count + warmSpares,
+      maxThreads: count * 2 + warmSpares,
       idleTimeout: spareIdleMs,
       concurrentTasksPerWorker: 1,
       recordTiming: false,
@@ -67,22 +68,10 @@ export class Threads {
       this.#fresh.delete(id);
       this.lanes.remove(id);
     });
-    this.#piscina.on("workerCreate", ({ id }: Shown) => {
-      this.#fresh.add(id);
-      // Later than when the thread was told to end: until then its guest may still have to be watched.
-      const thread = this.#piscina.threads.find(({ threadId }) => threadId === id);
-      thread?.once("exit", () => setImmediate(() => control.remove(id)));
-      if (this.#greetings >= this.#fresh.size) return;
-      const greeting = this.#greet();
-      greeting.catch(() => undefined);
-      if (this.lanes.size === 0) this.#greeted.push(greeting);
-    });
+    this.#piscina.on("workerCreate", ({ id }: Shown) => this.#welcome(id));
     this.#control = control;
     this.#onLane = onLane;
   }
-
-  readonly #control: Control;
-  readonly #onLane: () => void;
 
   /** Threads that there are, spares included. */
   get living(): number {
@@ -99,7 +88,7 @@ export class Threads {
 
   /** Adds a spare thread, unless there are as many as there may be or one is on its way. */
   grow(): void {
-    if (this.#greetings === 0 && this.living < this.#count * 2) this.#greet().catch(() => undefined);
+    if (this.#greetings === 0 && this.living < this.#count * 2 + warmSpares) this.#greet().catch(() => undefined);
   }
 
   /**
@@ -120,6 +109,18 @@ export class Threads {
   /** Ends every thread, whatever it does. */
   async close(): Promise<void> {
     await this.#piscina.destroy();
+  }
+
+  /** Takes a thread in that was made. */
+  #welcome(id: number): void {
+    this.#fresh.add(id);
+    // Later than when the thread was told to end: until then its guest may still have to be watched.
+    const thread = this.#piscina.threads.find(({ threadId }) => threadId === id);
+    thread?.once("exit", () => setImmediate(() => this.#control.remove(id)));
+    if (this.#greetings >= this.#fresh.size) return;
+    const greeting = this.#greet();
+    greeting.catch(() => undefined);
+    if (this.lanes.size === 0) this.#greeted.push(greeting);
   }
 
   /** Waits for the first word of a thread that is fresh or still to come. */
@@ -143,4 +144,11 @@ export class Threads {
     const suits = ({ id }: T): boolean => (wanted === undefined ? this.#fresh.has(id) : id === wanted);
     return workers.find((worker) => worker.currentUsage === 0 && suits(worker)) ?? null;
   }
+}
+
+function setEngineFlags(): void {
+  // Under V8's default, dynamic tiering, a loop around a large memory.fill outlives terminate() for ever; without it
+  // such a loop ends in 3 ms. experiments/records/2026-11-20-ending-a-bulk-loop.md
+  setFlagsFromString("--no-wasm-dynamic-tiering");
+  setFlagsFromString("--expose-gc"); // instances.ts collects the memories of guests; a guest cannot reach it
 }

@@ -86,6 +86,7 @@ describe("the curl session of WasmEngine's README", () => {
         name: "authentication",
         args: { json: '{"arg_uri":"yes","arg_body":"yes","arg_secret":"12345"}' },
         limits: {},
+        signal: expect.any(AbortSignal),
       },
     ]);
     expect(await curl("POST", "/function/delete", '{ "function_name": "hello" }')).toBe(
@@ -512,7 +513,7 @@ describe("failures of the core", () => {
     ...{ DIGEST_MISMATCH: 502, IMAGE_INVALID: 422, IMAGE_UNSUPPORTED: 422, IMAGE_TOO_LARGE: 422, MODULE_INVALID: 422 },
     ...{ MODULE_UNSUPPORTED: 422, MODULE_UNAVAILABLE: 503, GUEST_TRAP: 502, GUEST_EXIT: 502, GUEST_TIMEOUT: 504 },
     ...{ GUEST_OUTPUT_TOO_LARGE: 502, GUEST_CONTRACT_BROKEN: 502, QUEUE_FULL: 429, QUEUE_TIMEOUT: 503 },
-    ...{ SHUTTING_DOWN: 503, STORAGE_FULL: 507 },
+    ...{ SHUTTING_DOWN: 503, CALLER_GONE: 499, STORAGE_FULL: 507 },
   };
 
   test.each(Object.keys(errorCodes) as ErrorCode[])("%s has a status of its own", async (code) => {

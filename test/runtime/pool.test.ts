@@ -49,7 +49,7 @@ describe("Pool", () => {
   test("is up from start to close", async () => {
     const pool = await open();
     expect(pool.isUp).toBe(true);
-    expect(pool.state.threads).toBe(2);
+    expect(pool.state.threads).toBe(3);
     await pool.close(0);
     expect(pool.isUp).toBe(false);
     await expect(pool.run(callOf(increment, 1))).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
