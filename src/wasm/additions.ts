@@ -17,43 +17,54 @@ const flagLimits = [3, 1, 1];
 const marksLimits = [0, 1];
 const arenaLimits = [3, 0, 0x80, 0x80, 4];
 
-/** The content of a module's sections by name. */
+/** The content of a module's sections by name, in pieces that are put together only at the end. */
 export class Sections {
-  readonly #contents: Map<SectionName, Uint8Array>;
+  readonly #pieces = new Map<SectionName, readonly Uint8Array[]>();
 
   constructor(contents: ReadonlyMap<SectionName, Uint8Array>) {
-    this.#contents = new Map(contents);
+    for (const [name, content] of contents) this.set(name, content);
   }
 
-  set(name: SectionName, content: Uint8Array): void {
-    this.#contents.set(name, content);
+  set(name: SectionName, ...pieces: Uint8Array[]): void {
+    this.#pieces.set(name, pieces);
   }
 
   drop(name: SectionName): void {
-    this.#contents.delete(name);
+    this.#pieces.delete(name);
   }
 
-  /** Adds entries to a section; makes it when the module has none. */
+  /** Adds entries to a section that is in one piece; makes it when the module has none. */
   append(name: SectionName, { count, content }: Entries): void {
-    const reader = new Reader(this.#contents.get(name) ?? new Uint8Array([0]));
+    const [whole = new Uint8Array([0])] = this.#pieces.get(name) ?? [];
+    const reader = new Reader(whole);
     const total = reader.u32("the number of entries") + count;
-    this.set(name, new Writer().u32(total).bytes(reader.rest()).bytes(content).finish());
+    this.set(name, new Writer().u32(total).finish(), reader.rest(), content);
   }
 
   /** Gives every table a maximum. */
   boundTables(): void {
-    const tables = this.#contents.get("table");
+    const [tables] = this.#pieces.get("table") ?? [];
     if (tables !== undefined) this.set("table", boundedTables(new Reader(tables)));
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const writer = beginModule();
+    const sizes = [...this.#pieces.values()].map(sizeOf);
+    const writer = beginModule(sizes.reduce((sum, size) => sum + size, headerBytes * (1 + sizes.length)));
     for (const name of sectionOrder) {
-      const content = this.#contents.get(name);
-      if (content !== undefined) writer.section(sectionIds[name], content);
+      const pieces = this.#pieces.get(name);
+      if (pieces === undefined) continue;
+      writer.byte(sectionIds[name]).u32(sizeOf(pieces));
+      for (const piece of pieces) writer.bytes(piece);
     }
     return writer.finish();
   }
+}
+
+/** As many bytes as a module's header has, or a section's at most. */
+const headerBytes = 8;
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Makes one new type for each shape of an injected function, and the type of each of them. */

@@ -50,7 +50,8 @@ export function bytes(...code: readonly Code[]): number[] {
 
 /** Returns an unsigned LEB128 number. */
 export function u32(value: number): number[] {
-  return [...new Writer().u32(value >>> 0).view()];
+  const unsigned = value >>> 0;
+  return unsigned < 0x80 ? [unsigned] : [...new Writer().u32(unsigned).view()];
 }
 
 export const get = (local: number): Code => [0x20, u32(local)];

@@ -15,9 +15,9 @@
  * (address + offset) mod 2^32, which is exact, for where that overflows the store has trapped.
  */
 import * as asm from "./assembler.ts";
-import { Writer } from "./binary.ts";
+import { BodyEdits } from "./body-edits.ts";
+import { deadline } from "./injected.ts";
 import { InstructionReader } from "./instruction-reader.ts";
-import { deadline, markShift } from "./injected.ts";
 import {
   immediates,
   immediatesOf,
@@ -26,7 +26,6 @@ import {
   pushesOf,
   roleOf,
   roles,
-  type StoreForm,
   storeForms,
 } from "./instructions.ts";
 import type { Arity } from "./module-parts.ts";
@@ -65,29 +64,29 @@ export class UnknownInstruction extends Error {}
 /** Calls in a row, in the order of the bytes, after which the deadline is looked at again. */
 const mostCalls = 64;
 const mostLocals = 51_000; // V8's limit, and what one function may have of parameters
-const i32Type = 0x7f;
+
+/** Where stores are not tracked, what touches the operand stack is of no interest either. */
+const untrackedRoles = roleOf.map((role) => (role < roles.block || role === roles.store ? roles.other : role));
 
 export class BodyRewriter {
   readonly #context: BodyContext;
   readonly #reader: InstructionReader;
   readonly #known = new KnownMarks(mostLocals);
-  readonly #deadline: Uint8Array;
-  readonly #out = new Writer();
-  /** Up to where the body has been copied. */
-  #copied = 0;
+  /** What has to stand before the first instruction of a function that is guarded. */
+  readonly deadline: Uint8Array;
+  readonly #roles: Uint8Array;
+  readonly #edits: BodyEdits;
   #callsInRow = 0;
   #hasCall = false;
-  #isChanged = false;
-  #firstNewLocal = 0;
-  /** Types of the new locals; the first is for an address. */
-  #newLocals: number[] = [];
   /** Names of instructions that were met and whose effects last beyond a call. */
   readonly lasting = new Set<string>();
 
   constructor(context: BodyContext) {
     this.#context = context;
     this.#reader = new InstructionReader(context.bytes);
-    this.#deadline = Uint8Array.from(asm.bytes(deadline(context.flag)));
+    this.#edits = new BodyEdits(context.bytes);
+    this.deadline = Uint8Array.from(asm.bytes(deadline(context.flag)));
+    this.#roles = context.marks === undefined ? untrackedRoles : roleOf;
   }
 
   /**
@@ -96,29 +95,20 @@ export class BodyRewriter {
    * @throws {GatewayError} MODULE_INVALID
    */
   rewrite(start: number, end: number, locals: number): RewrittenBody {
-    this.#out.clear();
     this.#known.beginFunction();
-    this.#copied = start;
-    this.#firstNewLocal = locals;
-    this.#newLocals = [];
+    this.#edits.begin(start, locals);
     this.#callsInRow = 0;
     this.#hasCall = false;
-    this.#isChanged = false;
     const reader = this.#reader;
     reader.enter(start, end);
     while (!reader.isAtEnd) this.#instruction(reader.at, reader.code());
-    const isChanged = this.#isChanged || this.#hasCall;
-    this.#copy(end);
-    return { instructions: this.#out.view(), newLocals: this.#newLocals, isGuarded: this.#hasCall, isChanged };
-  }
-
-  /** What has to stand before the first instruction of a function that is guarded. */
-  get deadline(): Uint8Array {
-    return this.#deadline;
+    const { isChanged, newLocals } = this.#edits;
+    const instructions = this.#edits.finish(end);
+    return { instructions, newLocals, isGuarded: this.#hasCall, isChanged: isChanged || this.#hasCall };
   }
 
   #instruction(start: number, code: number): void {
-    const role = roleOf[code] ?? roles.other;
+    const role = this.#roles[code] ?? roles.other;
     switch (role) {
       case roles.plain:
         this.#pass(code);
@@ -163,7 +153,7 @@ export class BodyRewriter {
     else {
       const name = lastingEffects.get(code);
       if (name !== undefined) this.lasting.add(name);
-      if (role === roles.heavy) this.#insert(start, this.#deadline);
+      if (role === roles.heavy) this.#edits.insert(start, this.deadline);
       this.#pass(code);
       this.#known.forgetOperands();
     }
@@ -174,7 +164,7 @@ export class BodyRewriter {
     else if (role === roles.middle) this.#known.nextPart();
     else this.#known.beginBlock(role === roles.loop);
     if (role !== roles.loop) return;
-    this.#insert(this.#reader.at, this.#deadline);
+    this.#edits.insert(this.#reader.at, this.deadline);
     this.#callsInRow = 0;
   }
 
@@ -200,7 +190,7 @@ export class BodyRewriter {
       this.#known.forgetOperands();
     }
     if (!isImport && this.#callsInRow < mostCalls) return;
-    this.#insert(start, this.#deadline);
+    this.#edits.insert(start, this.deadline);
     this.#callsInRow = 0;
   }
 
@@ -227,6 +217,10 @@ export class BodyRewriter {
     }
   }
 
+  #replace(start: number, code: asm.Code): void {
+    this.#edits.replace(start, this.#reader.at, asm.bytes(code));
+  }
+
   #pass(code: number): void {
     if (!this.#reader.pass(code)) throw new UnknownInstruction(`0x${code.toString(16)}`);
   }
@@ -243,61 +237,13 @@ export class BodyRewriter {
     this.#known.pop(operands + 1);
     if (form.pushes === 1) this.#known.push(unknown, 0);
     if (marks === undefined) return;
-    if (local === unknown) this.#markOf(this.#keepAddress(start, form), offset | 0, marks);
-    else if (!this.#known.covers(local, address, form.sizeBytes)) {
-      this.#copy(this.#reader.at);
-      this.#markOf(local, address, marks);
+    const behind = this.#reader.at;
+    if (local === unknown) {
+      const kept = this.#edits.keepAddress(start, form);
+      this.#edits.mark(behind, marks, { local: kept, address: offset | 0 });
+    } else if (!this.#known.covers(local, address, form.sizeBytes)) {
+      this.#edits.mark(behind, marks, { local, address });
       this.#known.remember(local, address);
     }
-  }
-
-  /** Marks the page of local + constant; what is on the stack stays there. */
-  #markOf(local: number, address: number, marks: number): void {
-    const out = this.#out;
-    if (local === constant) {
-      out.bytes([0x41, 0, 0x41, 1, 0x3a, 0x40, marks]).u32(address >>> markShift);
-      return;
-    }
-    out.byte(0x20).u32(local);
-    if (address !== 0) out.byte(0x41).i32(address).byte(0x6a);
-    out.bytes([0x41, markShift, 0x76, 0x41, 1, 0x3a, 0x40, marks, 0]);
-  }
-
-  /** Copies a store, with the address that lies below its other operands kept in a new local. */
-  #keepAddress(start: number, form: StoreForm): number {
-    this.#copy(start);
-    const address = this.#newLocal(i32Type, 0);
-    const values = form.values.map((type, place) => this.#newLocal(type, type === i32Type ? place + 1 : place));
-    for (const value of values.toReversed()) this.#out.byte(0x21).u32(value);
-    this.#out.byte(0x22).u32(address);
-    for (const value of values) this.#out.byte(0x20).u32(value);
-    this.#copy(this.#reader.at);
-    return address;
-  }
-
-  /** Returns the new local of a type, the first of that type or a later one. */
-  #newLocal(type: number, occurrence: number): number {
-    let left = occurrence;
-    for (const [place, each] of this.#newLocals.entries()) {
-      if (each === type && (left -= 1) < 0) return this.#firstNewLocal + place;
-    }
-    this.#newLocals.push(type);
-    return this.#firstNewLocal + this.#newLocals.length - 1;
-  }
-
-  #replace(start: number, code: asm.Code): void {
-    this.#insert(start, asm.bytes(code));
-    this.#copied = this.#reader.at;
-  }
-
-  #insert(at: number, code: ArrayLike<number>): void {
-    this.#copy(at);
-    this.#out.bytes(code);
-  }
-
-  #copy(to: number): void {
-    this.#out.bytes(this.#context.bytes.subarray(this.#copied, to));
-    this.#copied = to;
-    this.#isChanged = true;
   }
 }

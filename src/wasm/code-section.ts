@@ -22,9 +22,10 @@ export type RewrittenCode = {
  */
 export function rewriteBodies(parts: ModuleParts, context: BodyContext): RewrittenCode {
   const rewriter = new BodyRewriter(context);
-  const bodies = new Writer();
-  const header = new Writer();
   const { code, functions } = parts;
+  // Tracked code is about a quarter longer than the original.
+  const bodies = new Writer(Math.ceil((code?.remaining ?? 0) * 1.4) + 4096);
+  const header = new Writer();
   const bodyCount = code === undefined ? 0 : code.count("function bodies", limits.functions);
   if (bodyCount !== functions.length - context.importedFunctions) {
     throw invalidModule(code?.offset ?? 0, "as many function bodies as functions", String(bodyCount));

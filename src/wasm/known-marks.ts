@@ -24,25 +24,27 @@ export const unknown = -2;
 
 const mostOperands = 64;
 /** So many of the latest facts are looked at, so that a walk stays linear. */
-const facts = 8;
+const mostFacts = 8;
+/** Numbers of which a fact consists: local, D, the number of the last assignment when it was made. */
+const factSize = 3;
 
 export class KnownMarks {
   // The operand stack, from where it is known: local, D, and the assignments seen when it was pushed.
   readonly #locals = new Int32Array(mostOperands);
   readonly #constants = new Int32Array(mostOperands);
-  readonly #pushedAt = new Float64Array(mostOperands);
+  readonly #pushedAt = new Int32Array(mostOperands);
   #depth = 0;
   /** By local: the number of its last assignment; numbers go on from function to function, so nothing is reset. */
-  readonly #assignedAt: Float64Array;
+  readonly #assignedAt: Int32Array;
   #assignments = 0;
-  // The facts, the latest last, and from which on they hold here.
-  readonly #facts: { local: number; constant: number; madeAt: number }[] = [];
+  // The facts, the latest last, and from which on they hold here; of each block, both at its beginning.
+  readonly #facts: number[] = [];
   #from = 0;
-  readonly #blocks: { facts: number; from: number }[] = [];
+  readonly #blocks: number[] = [];
 
   /** @param locals the most that a function has */
   constructor(locals: number) {
-    this.#assignedAt = new Float64Array(locals);
+    this.#assignedAt = new Int32Array(locals);
   }
 
   beginFunction(): void {
@@ -99,34 +101,32 @@ export class KnownMarks {
   }
 
   beginBlock(isLoop: boolean): void {
-    this.#blocks.push({ facts: this.#facts.length, from: this.#from });
+    this.#blocks.push(this.#facts.length, this.#from);
     if (isLoop) this.#from = this.#facts.length;
     this.#depth = 0;
   }
 
   /** Begins the other part of a block: an else, a catch. */
   nextPart(): void {
-    const block = this.#blocks.at(-1);
-    this.#facts.length = block?.facts ?? 0;
+    this.#facts.length = this.#blocks.at(-2) ?? 0;
     this.#depth = 0;
   }
 
   endBlock(): void {
-    const block = this.#blocks.pop();
-    this.#facts.length = block?.facts ?? 0;
-    this.#from = block?.from ?? 0;
+    this.#from = this.#blocks.pop() ?? 0;
+    this.#facts.length = this.#blocks.pop() ?? 0;
     this.#depth = 0;
   }
 
   /** Tells whether the bytes from local + constant on are restored by a mark that is certainly set. */
   covers(local: number, constant: number, sizeBytes: number): boolean {
-    const oldest = Math.max(this.#from, this.#facts.length - facts);
-    for (let at = this.#facts.length - 1; at >= oldest; at -= 1) {
-      const fact = this.#facts[at];
-      if (fact?.local !== local) continue;
-      if (local >= 0 && (this.#assignedAt[local] ?? Infinity) > fact.madeAt) continue;
+    const assignedAt = local < 0 ? 0 : (this.#assignedAt[local] ?? Infinity);
+    const oldest = Math.max(this.#from, this.#facts.length - mostFacts * factSize);
+    for (let at = this.#facts.length - factSize; at >= oldest; at -= factSize) {
+      const [of, marked = 0, madeAt = 0] = [this.#facts[at], this.#facts[at + 1], this.#facts[at + 2]];
+      if (of !== local || assignedAt > madeAt) continue;
       // The fact's address may be the first or the last byte of its page.
-      const distance = (constant - fact.constant) | 0;
+      const distance = (constant - marked) | 0;
       if (distance >= -reachBytes && distance + sizeBytes - 1 <= reachBytes) return true;
     }
     return false;
@@ -134,6 +134,6 @@ export class KnownMarks {
 
   /** Notes that the page of local + constant is marked from here on. */
   remember(local: number, constant: number): void {
-    this.#facts.push({ local, constant, madeAt: this.#assignments });
+    this.#facts.push(local, constant, this.#assignments);
   }
 }

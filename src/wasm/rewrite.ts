@@ -73,7 +73,7 @@ function rewritten(bytes: Uint8Array, parts: ModuleParts, tracked: boolean): Rew
   sections.append("function", types.uses);
   sections.append("global", newGlobals(parts));
   sections.append("export", exportEntries(exports, { layout, host: injected.host, start: parts.start }));
-  sections.set("code", codeSection(code, injected.functions));
+  sections.set("code", ...codeSection(code, injected.functions));
   sections.boundTables();
   sections.drop("memory");
   sections.drop("start");
@@ -109,10 +109,7 @@ function exportNames({ exportNames: taken, memories, start }: ModuleParts): Rewr
   };
 }
 
-function codeSection({ bodies, bodyCount }: RewrittenCode, injected: readonly Injected[]): Uint8Array {
+function codeSection({ bodies, bodyCount }: RewrittenCode, injected: readonly Injected[]): Uint8Array[] {
   for (const { body } of injected) bodies.u32(body.length).bytes(body);
-  return new Writer()
-    .u32(bodyCount + injected.length)
-    .bytes(bodies.view())
-    .finish();
+  return [new Writer().u32(bodyCount + injected.length).finish(), bodies.view()];
 }

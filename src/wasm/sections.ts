@@ -79,9 +79,9 @@ export function* sectionsOf(bytes: Uint8Array): Generator<Section> {
   }
 }
 
-/** Begins a module: a writer that holds its header. */
-export function beginModule(): Writer {
-  return new Writer().bytes(magic).bytes([1, 0, 0, 0]);
+/** Begins a module that may become so long: a writer that holds its header. */
+export function beginModule(sizeBytes?: number): Writer {
+  return new Writer(sizeBytes).bytes(magic).bytes([1, 0, 0, 0]);
 }
 
 function readHeader(reader: Reader): void {

@@ -7,10 +7,8 @@ import { leb, moduleOf, section, text } from "../support/module-bytes.ts";
 import { outcomeOf, recycled, type Recycled } from "../support/recycled.ts";
 import { wat } from "../support/wat.ts";
 
-const pageBytes = 65536;
-const sizeBytes = 2 * pageBytes;
+const sizeBytes = 131_072;
 const end = 0x0b;
-const seed = 77;
 
 /** Two numbers become the value that a store takes, by its type. */
 const valueFrom: Readonly<Record<number, readonly number[]>> = {
@@ -63,7 +61,10 @@ const everyStore = moduleOf(
   section(11, 1, 0, 0x41, 0xf8, 0x1f, end, 16, Array<number>(16).fill(0x55)),
 );
 
-function original(bytes: Uint8Array<ArrayBuffer>): { exports: WebAssembly.Exports; bytes(): Buffer } {
+function original(bytes: Uint8Array<ArrayBuffer>): {
+  readonly exports: WebAssembly.Exports;
+  readonly bytes: () => Buffer;
+} {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   const { memory } = exports;
   if (!(memory instanceof WebAssembly.Memory)) throw new Error("no memory");
@@ -122,6 +123,17 @@ const blocks = `(module (memory (export "memory") 2)
     (i64.store (i32.sub (local.get $p) (i32.const 256)) (i64.const -1))
     (i64.store (i32.sub (local.get $p) (i32.const 257)) (i64.const -1))
     (v128.store offset=241 (local.get $p) (v128.const i64x2 -1 -1)) (v128.store offset=242 (local.get $p) (v128.const i64x2 -1 -1)))
+  (func (export "just within") (param $p i32)
+    (i32.store8 (local.get $p) (i32.const 1)) (v128.store offset=241 (local.get $p) (v128.const i64x2 -1 -1)))
+  (func (export "just past") (param $p i32)
+    (i32.store8 (local.get $p) (i32.const 1)) (v128.store offset=242 (local.get $p) (v128.const i64x2 -1 -1)))
+  (func (export "just before") (param $p i32)
+    (i32.store8 offset=256 (local.get $p) (i32.const 1)) (i32.store8 (local.get $p) (i32.const 1)))
+  (func (export "too far before") (param $p i32)
+    (i32.store8 offset=257 (local.get $p) (i32.const 1)) (i32.store8 (local.get $p) (i32.const 1)))
+  (func (export "stale") (param $p i32) (i32.store (local.get $p) (local.tee $p (i32.const 60000))))
+  (func (export "either") (param $p i32) (param $which i32)
+    (if (local.get $which) (then (i32.store (local.get $p) (i32.const 1))) (else (i32.store offset=4 (local.get $p) (i32.const 2)))))
   (func (export "assigned") (param $p i32)
     (i32.store (local.get $p) (i32.const 7)) (local.set $p (i32.add (local.get $p) (i32.const 8192)))
     (i32.store (local.get $p) (i32.const 7))
@@ -174,6 +186,13 @@ describe("stores that share a mark", () => {
     ["near", 3847],
     ["near", 4096],
     ["near", 5000],
+    ["just within", 4095],
+    ["just past", 4095],
+    ["just before", 7936],
+    ["too far before", 7935],
+    ["stale", 20000],
+    ["either", 4090, 0],
+    ["either", 4090, 1],
     ["assigned", 100],
     ["branches", 4090, 0],
     ["branches", 4090, 1],
@@ -205,12 +224,12 @@ describe("stores that share a mark", () => {
   });
 
   test("after random calls in a row nothing is left behind", () => {
-    let state = seed;
+    let state = 77;
     const random = (below: number): number => (state = (state * 48271) % 0x7fff_ffff) % below;
     for (let round = 0; round < 300; round += 1) {
       for (let turn = random(4); turn >= 0; turn -= 1) {
         const [name] = calls[random(calls.length)] ?? ["near"];
-        for (const guest of guests) guest.call(name, 300 + random(pageBytes - 300), random(7) + 1);
+        for (const guest of guests) guest.call(name, 300 + random(65_236), random(7) + 1);
       }
       for (const guest of guests) {
         guest.restore();
