@@ -4,7 +4,7 @@
  *   instruction             becomes
  *   loop                    loop, deadline
  *   entry of a function     deadline, where it has a call: recursion passes here, a leaf without loops cannot run long
- *   call of an import,      deadline, itself; so does every 64th other call in a row without a loop
+ *   call of an import,      deadline, itself; so does every 64th other call on a way without a look
  *   table.fill, array.copy
  *   memory.size             global.get $size
  *   memory.grow/fill/copy   call of an injected function
@@ -16,6 +16,7 @@
  */
 import * as asm from "./assembler.ts";
 import { BodyEdits } from "./body-edits.ts";
+import { CallsInRow } from "./calls-in-row.ts";
 import { deadline } from "./injected.ts";
 import { InstructionReader } from "./instruction-reader.ts";
 import {
@@ -61,8 +62,6 @@ export type RewrittenBody = {
 /** Thrown for an instruction that is not in the table. */
 export class UnknownInstruction extends Error {}
 
-/** Calls in a row, in the order of the bytes, after which the deadline is looked at again. */
-const mostCalls = 64;
 const mostLocals = 51_000; // V8's limit, and what one function may have of parameters
 
 /** Where stores are not tracked, what touches the operand stack is of no interest either. */
@@ -76,7 +75,7 @@ export class BodyRewriter {
   readonly deadline: Uint8Array;
   readonly #roles: Uint8Array;
   readonly #edits: BodyEdits;
-  #callsInRow = 0;
+  readonly #calls = new CallsInRow();
   #hasCall = false;
   /** Names of instructions that were met and whose effects last beyond a call. */
   readonly lasting = new Set<string>();
@@ -97,7 +96,7 @@ export class BodyRewriter {
   rewrite(start: number, end: number, locals: number): RewrittenBody {
     this.#known.beginFunction();
     this.#edits.begin(start, locals);
-    this.#callsInRow = 0;
+    this.#calls.beginFunction();
     this.#hasCall = false;
     const reader = this.#reader;
     reader.enter(start, end);
@@ -160,12 +159,15 @@ export class BodyRewriter {
   }
 
   #structure(role: number): void {
-    if (role === roles.end) this.#known.endBlock();
-    else if (role === roles.middle) this.#known.nextPart();
-    else this.#known.beginBlock(role === roles.loop);
-    if (role !== roles.loop) return;
-    this.#edits.insert(this.#reader.at, this.deadline);
-    this.#callsInRow = 0;
+    if (role === roles.loop) {
+      this.#edits.insert(this.#reader.at, this.deadline);
+      this.#calls.looked();
+    }
+    for (const each of [this.#known, this.#calls]) {
+      if (role === roles.end) each.endBlock();
+      else if (role === roles.middle) each.nextPart();
+      else each.beginBlock(role === roles.loop);
+    }
   }
 
   #assignment(role: number): void {
@@ -177,7 +179,6 @@ export class BodyRewriter {
 
   #call(start: number, code: number, role: number): void {
     this.#hasCall = true;
-    this.#callsInRow += 1;
     let isImport = false;
     if (role === roles.call) {
       const callee = this.#reader.number();
@@ -189,9 +190,9 @@ export class BodyRewriter {
       this.#pass(code);
       this.#known.forgetOperands();
     }
-    if (!isImport && this.#callsInRow < mostCalls) return;
+    if (!this.#calls.call() && !isImport) return;
     this.#edits.insert(start, this.deadline);
-    this.#callsInRow = 0;
+    this.#calls.looked();
   }
 
   #memoryInstruction(role: number, start: number, code: number): void {

@@ -111,26 +111,35 @@ describe("the deadline", () => {
   });
 
   test("is looked at before every call of the host, and every 64th in a row", () => {
-    const before = (count: number): Uint8Array<ArrayBuffer> =>
+    const before = (row: string): Uint8Array<ArrayBuffer> =>
       wat(`(module (import "host" "shoot" (func $shoot)) (func $leaf)
         (func (export "direct") (call $shoot) (call $shoot))
-        (func (export "row") (call $shoot) ${"(call $leaf)".repeat(count)}))`);
+        (func (export "row") (call $shoot) ${row}))`);
     let shots = 0;
-    const run = (count: number, name: string) => {
+    const run = (row: string, name: string) => {
       shots = 0;
       const flag: { at?: Int32Array } = {};
       const shoot = (): void => {
         shots += 1;
         if (flag.at !== undefined) flag.at[0] = -1;
       };
-      const guest = recycled(before(count), { tracked: false, imports: { host: { shoot } } });
+      const guest = recycled(before(row), { tracked: false, imports: { host: { shoot } } });
       flag.at = guest.flag;
       return guest.call(name);
     };
-    expect(run(0, "direct")).toEqual({ trap: "unreachable" });
+    expect(run("", "direct")).toEqual({ trap: "unreachable" });
     expect(shots).toBe(1);
-    expect(run(63, "row")).toEqual({ result: undefined });
-    expect(run(64, "row")).toEqual({ trap: "unreachable" });
+    expect(run("call $leaf ".repeat(63), "row")).toEqual({ result: undefined });
+    expect(run("call $leaf ".repeat(64), "row")).toEqual({ trap: "unreachable" });
+    // Looks where control does not come past count for nothing.
+    const untaken = [
+      "(if (i32.const 0) (then call $leaf call $leaf))",
+      "(block (br 0) (loop call $leaf))",
+      "(block (br 0) call $leaf)",
+    ];
+    for (const skipped of untaken) {
+      expect(run(`${"call $leaf ".repeat(21)} ${skipped}`.repeat(4), "row")).toEqual({ trap: "unreachable" });
+    }
   });
 });
 

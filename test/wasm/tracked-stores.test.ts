@@ -75,19 +75,7 @@ function variants(bytes: Uint8Array<ArrayBuffer>): Recycled[] {
   return [true, false].map((tracked) => recycled(bytes, { tracked, limitPages: 4 }));
 }
 
-const places = [
-  0,
-  1,
-  4080,
-  4089,
-  4095,
-  4096,
-  8191,
-  pageBytes - 9,
-  pageBytes - 1,
-  sizeBytes - 4096 - 16,
-  sizeBytes - 17,
-];
+const places = [0, 1, 4080, 4089, 4095, 4096, 8191, 65_527, 65_535, sizeBytes - 4096 - 16, sizeBytes - 17];
 const brink = [16, 8, 4, 2, 1, 0].map((left) => sizeBytes - left);
 const far = [-1, -4, -4096, -65536, 0x7fff_ffff];
 
