@@ -28,6 +28,7 @@ export class GuestPrograms {
     rewrittenFolder: join(this.#folder, "rewritten"),
     arena: this.#arena,
     memoryPages,
+    verifyRestore: true,
   });
   #count = 0;
 
@@ -54,7 +55,7 @@ export class GuestPrograms {
   async pool(options: Partial<PoolOptions> = {}): Promise<Pool> {
     const pool = new Pool(
       { threads: 2, maxQueue: 1024, queueTimeoutMs: 10_000, ...options },
-      { arena: this.#arena.memory, memoryPages, idleBytes: 2 ** 28, idleInstances: 100, verifyRestore: false },
+      { arena: this.#arena.memory, memoryPages, idleBytes: 2 ** 28, idleInstances: 100, verifyRestore: true },
     );
     this.#pools.push(pool);
     await pool.start();
