@@ -9,6 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MODULES := node_modules/.package-lock.json
 TEXT_SAMPLE := experiments/application/gcd/build/gcd.wasm
 SCRIPT_SAMPLE := functions/assemblyscript/authentication/build/authentication.wasm
+HELLO_SAMPLE := functions/assemblyscript/hello/build/hello.wasm
 
 apps: $(MODULES) ## builds WasmEngine's samples, in experiments/application, and says what is missing for the others
 functions: $(MODULES) ## builds the same contracts in other languages, in functions, likewise
@@ -19,8 +20,8 @@ help: ## lists what make can do here
 
 run: $(MODULES) ## starts the gateway, deploys samples from a registry, invokes them, keeps serving
 	@.ci/packages docker-registry libatomic1
-	@$(MAKE) -s $(TEXT_SAMPLE) $(SCRIPT_SAMPLE)
-	@exec node experiments/demonstration/run.ts $(SCRIPT_SAMPLE) $(TEXT_SAMPLE)
+	@$(MAKE) -s $(TEXT_SAMPLE) $(SCRIPT_SAMPLE) $(HELLO_SAMPLE)
+	@exec node experiments/demonstration/run.ts $(SCRIPT_SAMPLE) $(HELLO_SAMPLE) $(TEXT_SAMPLE)
 
 test: $(MODULES) tools ## runs all tests; ARGS="test/oci --watch" goes to jest
 	@NODE_OPTIONS=--experimental-vm-modules exec node node_modules/jest/bin/jest.js $(ARGS)

@@ -16,6 +16,8 @@ import { pull, schema, settings } from "./settings.ts";
 export type Config = Omit<z.infer<typeof schema>, "registryConfig"> & {
   /** Where credentials of registries may be, in the order in which to look; files that are not there are skipped. */
   readonly registryConfigFiles: readonly string[];
+  /** The file was named, not searched for, so it has to be there when we start. */
+  readonly registryConfigChosen: boolean;
 };
 
 /** Why the gateway does not start; `message` is one sentence a line, for a person. */
@@ -41,7 +43,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const { registryConfig, ...config } = read.data;
   problems.push(...openDoor(config));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ ...config, registryConfigFiles: registryConfigFiles(registryConfig, environment) });
+  const registryConfigChosen = registryConfig !== "search" && registryConfig !== "none";
+  const files = registryConfigFiles(registryConfig, environment);
+  return Object.freeze({ ...config, registryConfigFiles: files, registryConfigChosen });
 }
 
 /**

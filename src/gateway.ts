@@ -18,6 +18,7 @@ import { defaultPullLimits, type PullLimits } from "./oci/limits.ts";
 import { Registry } from "./oci/registry.ts";
 import { RegistryPolicy } from "./oci/registry-policy.ts";
 import { Pulls } from "./pulls.ts";
+import { requirePath } from "./required-paths.ts";
 import { Arena } from "./runtime/arena.ts";
 import { Compiler } from "./runtime/compiler.ts";
 import { Modules } from "./runtime/modules.ts";
@@ -93,6 +94,7 @@ async function takeDown(closers: Closers, graceMs: number): Promise<void> {
 
 async function openCore(config: Config, log: Log, closers: Closers): Promise<Core> {
   const access = await Access.open(config);
+  await requirePaths(config);
   const metrics = new Metrics({ process: true });
   const catalog = await Catalog.open({ dataDir: config.dataDir, log });
   closers.push(() => catalog.close());
@@ -129,6 +131,12 @@ async function openCore(config: Config, log: Log, closers: Closers): Promise<Cor
     ...(warm ? [] : ["functions are being compiled"]),
   ];
   return { access, metrics, functions, notReady };
+}
+
+async function requirePaths({ registryConfigChosen, registryConfigFiles, registryCertsDir }: Config): Promise<void> {
+  const files = registryConfigChosen ? registryConfigFiles : [];
+  for (const file of files) await requirePath("WASMGATE_REGISTRY_CONFIG", file, "file");
+  if (registryCertsDir !== null) await requirePath("WASMGATE_REGISTRY_CERTS_DIR", registryCertsDir, "folder");
 }
 
 function watch(metrics: Metrics, pool: Pool, catalog: Catalog): void {

@@ -18,7 +18,7 @@ import type { Catalog, FunctionRecord } from "./store/catalog.ts";
 
 /** What loading works with. */
 export type LoaderOptions = {
-  readonly catalog: Pick<Catalog, "find">;
+  readonly catalog: Pick<Catalog, "find" | "list">;
   readonly blobs: Pick<Blobs, "path">;
   readonly modules: Pick<Modules, "find" | "load">;
   readonly pulls: Pick<Pulls, "pull" | "collect">;
@@ -77,10 +77,28 @@ export class Loader {
     try {
       if (pulled.digest !== record.moduleDigest) throw lost(damage, `its image now holds module ${pulled.digest}`);
       await this.#options.relink(record);
+      void this.#relinkOthers(record);
       return pulled.compiled.loaded;
     } finally {
       pulled.release();
       await this.#options.pulls.collect(pulled.digest);
+    }
+  }
+
+  /**
+   * Gives the names of their files back to the other functions of a module. The call does not wait for it: one of them
+   * may be in the middle of a deploy. The module's file is theirs as well, so it stays.
+   */
+  async #relinkOthers(record: FunctionRecord): Promise<void> {
+    const { catalog, log, relink } = this.#options;
+    const others = catalog.list().filter((each) => each.moduleDigest === record.moduleDigest && each !== record);
+    for (const each of others) {
+      try {
+        await relink(each);
+      } catch (error) {
+        const about = { namespace: each.namespace, function: each.name, error };
+        log.warn("a function's file has not got its name again; the next start gives it", about);
+      }
     }
   }
 

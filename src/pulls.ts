@@ -5,7 +5,7 @@
  *                                      |                                                      ^
  *                                      +-- a module that is here already, by image digest ----+
  *
- * Whoever asks for one image at one time shares one pull. What was pulled is held until all of them have released it,
+ * Whoever asks for one reference at one time shares one answer of the registry, and for one image one pull. What was pulled is held until all of them have released it,
  * so that a deletion elsewhere cannot take the file away before a row names it.
  */
 import type { Digest } from "./digest.ts";
@@ -19,6 +19,7 @@ import type { Compiled } from "./runtime/compiler.ts";
 import type { Modules } from "./runtime/modules.ts";
 import type { Blobs } from "./store/blobs.ts";
 import type { Catalog } from "./store/catalog.ts";
+import { Together } from "./together.ts";
 import { Turns } from "./turns.ts";
 
 /** A stored, compiled module. */
@@ -49,6 +50,7 @@ type Flight = { readonly ended: Promise<StoredModule>; passengers: number };
 /** Pulls images, each once at a time. */
 export class Pulls {
   readonly #options: PullsOptions;
+  readonly #resolving = new Together<Image>();
   readonly #flights = new Map<Digest, Flight>();
   readonly #holds = new Map<Digest, number>();
   /** Storing and removing module files take turns, so that a check and what follows from it are one step. */
@@ -67,7 +69,7 @@ export class Pulls {
     const startMs = performance.now();
     const signal = this.#deadline();
     try {
-      const image = await this.#options.registry.resolve(reference, signal);
+      const image = await this.#resolve(reference, signal);
       const flight = this.#board(image);
       const module = await flight.ended;
       this.#count(module.fetched ? "pulled" : "stored", startMs);
@@ -99,6 +101,14 @@ export class Pulls {
   /** Aborts every pull under way. */
   close(): void {
     this.#closing.abort();
+  }
+
+  async #resolve(reference: Reference, signal: AbortSignal): Promise<Image> {
+    const { registry, repository, tag = "", digest = "" } = reference;
+    const image = await this.#resolving.ask(`${registry}/${repository}:${tag}@${digest}`, signal, (each) =>
+      this.#options.registry.resolve(reference, each),
+    );
+    return { ...image, reference };
   }
 
   /** Joins the pull of this image, which is under way or whose module nobody has let go of yet, or begins one. */

@@ -188,6 +188,8 @@ describe("readConfig()", () => {
     const home = { HOME: "/home/u" };
     expect(readConfig({ ...home, WASMGATE_REGISTRY_CONFIG: "/c.json" }).registryConfigFiles).toEqual(["/c.json"]);
     expect(readConfig({ ...home, WASMGATE_REGISTRY_CONFIG: "none" }).registryConfigFiles).toEqual([]);
+    const chosen = ["search", "none", "/c.json"].map((path) => readConfig({ WASMGATE_REGISTRY_CONFIG: path }));
+    expect(chosen.map((config) => config.registryConfigChosen)).toEqual([false, false, true]);
   });
 });
 

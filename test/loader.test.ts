@@ -5,6 +5,7 @@ import type { Reference } from "../src/oci/reference.ts";
 import type { Image } from "../src/oci/registry.ts";
 import type { Pulled } from "../src/pulls.ts";
 import type { LoadedModule } from "../src/runtime/protocol.ts";
+import type { FunctionRecord } from "../src/store/catalog.ts";
 import { sampleRecord } from "./store/sample-record.ts";
 
 const record = sampleRecord();
@@ -16,7 +17,7 @@ function scene(change: Partial<LoaderOptions> = {}, pulledDigest = record.module
   const asked: string[] = [];
   const references: Reference[] = [];
   const loader = new Loader({
-    catalog: { find: () => record },
+    catalog: { find: () => record, list: () => [record] },
     blobs: { path: () => "/blob" },
     modules: { find: () => undefined, load: () => Promise.reject(damage) },
     log: { warn: () => undefined },
@@ -51,6 +52,32 @@ describe("Loader", () => {
     expect(references).toMatchObject([{ text: record.image, repository: "hello", digest: record.imageDigest }]);
   });
 
+  test("gives every function of the module its file's name again, and a call waits for its own only", async () => {
+    const [other, third] = [sampleRecord({ name: "other" }), sampleRecord({ name: "third" })];
+    const stranger = sampleRecord({ name: "stranger", moduleDigest: digestOf("another module") });
+    const { promise: deployed, resolve: deploy } = Promise.withResolvers<undefined>();
+    const relinked: string[] = [];
+    const warned: unknown[] = [];
+    const relink = async ({ name }: FunctionRecord): Promise<void> => {
+      if (name === other.name) {
+        await deployed;
+        throw new Error("EIO");
+      }
+      relinked.push(name);
+    };
+    const { loader } = scene({
+      catalog: { find: () => record, list: () => [other, record, stranger, third] },
+      log: { warn: (message, fields) => void warned.push([message, fields?.["function"]]) },
+      relink,
+    });
+    expect(await loader.load(record)).toBe(loaded);
+    expect(relinked).toEqual([record.name]);
+    deploy(undefined);
+    while (relinked.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(relinked).toEqual([record.name, third.name]);
+    expect(warned.at(-1)).toEqual([expect.stringContaining("has not got its name"), other.name]);
+  });
+
   test("pulls once for all who ask at one time, and again for whoever asks later", async () => {
     const { loader, asked } = scene();
     await Promise.all([loader.load(record), loader.load(record), loader.load(record)]);
@@ -63,7 +90,7 @@ describe("Loader", () => {
     ["removed", undefined],
     ["replaced", sampleRecord()],
   ])("pulls nothing for a function that was %s meanwhile", async (_what, current) => {
-    const { loader, asked } = scene({ catalog: { find: () => current } });
+    const { loader, asked } = scene({ catalog: { find: () => current, list: () => [] } });
     expect(await loader.load(record)).toBeUndefined();
     expect(asked).toEqual([]);
   });

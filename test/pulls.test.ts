@@ -146,6 +146,24 @@ describe("pull()", () => {
     await expect(pulls.pull(reference)).resolves.toMatchObject({ digest: moduleDigest });
   });
 
+  test("asks a registry once for all who want a reference at one time, however they wrote it", async () => {
+    const asked: string[] = [];
+    const { image } = await scene();
+    const resolve = async ({ text }: Image["reference"]): Promise<Image> => {
+      asked.push(text);
+      return image;
+    };
+    const openBlob = async (): Promise<Readable> => Readable.from([emptyModule]);
+    const { pulls, counted } = await scene({ registry: { resolve, openBlob } });
+    const written = ["127.0.0.1:5000/app:latest", "127.0.0.1:5000/app", "127.0.0.1:5000/app:v2"].map(parseReference);
+    const pulled = await Promise.all(written.map((each) => pulls.pull(each)));
+    expect(asked).toEqual(["127.0.0.1:5000/app:latest", "127.0.0.1:5000/app:v2"]);
+    expect(pulled.map((each) => each.image.reference)).toEqual(written);
+    expect(counted).toEqual(["pulled", "pulled", "pulled"]);
+    await pulls.pull(parseReference("127.0.0.1:5000/app"));
+    expect(asked).toHaveLength(3);
+  });
+
   test("passes on what nobody foresaw", async () => {
     const bug = new Error("a bug");
     const { pulls, counted } = await scene({

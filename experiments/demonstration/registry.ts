@@ -13,11 +13,14 @@ import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { answers, type Children } from "./children.ts";
 
-/** Starts a registry and returns its host and port; undefined when docker-registry is not installed or does not start. */
+/** Where WasmEngine's README, and ours, have their registry. */
+export const usualRegistry = "127.0.0.1:5000";
+
+/** Starts a registry, at the usual place unless that is taken, and returns its host and port; undefined when docker-registry is not installed or does not start. */
 export async function startRegistry(children: Children): Promise<string | undefined> {
   const program = findProgram("docker-registry");
   if (program === undefined) return undefined;
-  const host = `127.0.0.1:${(await isFree("127.0.0.1", 5000)) ? 5000 : await anyFreePort()}`;
+  const host = (await isFree("127.0.0.1", 5000)) ? usualRegistry : `127.0.0.1:${await anyFreePort()}`;
   const folder = mkdtempSync(join(tmpdir(), "wasmgate-registry-"));
   const settings = {
     version: "0.1",

@@ -3,21 +3,35 @@
  *
  *   gateway starts -> registry starts -> modules are pushed as images -> deployed and invoked by the HTTP API -> serving
  *
- * Whatever fails after the gateway has started is said in a sentence, and the gateway keeps serving: it is the product,
+ * What WasmEngine's README deploys is pushed under the names it uses and left to whoever types its commands: only gcd
+ * stays deployed. Whatever fails after the gateway has started is said in a sentence, and the gateway keeps serving: it is the product,
  * the rest is decoration. Its settings are those of the environment, read by the gateway's own schema.
  */
 import { existsSync } from "node:fs";
 import { ConfigError, readConfig } from "../../src/config.ts";
 import { answers, Children } from "./children.ts";
-import { anyFreePort, isFree, push, startRegistry } from "./registry.ts";
+import { anyFreePort, isFree, push, startRegistry, usualRegistry } from "./registry.ts";
 
-type Sample = { readonly name: string; readonly image: string; readonly module: string; readonly args: string };
+type Sample = {
+  /** Deployed under this name and removed after its call unless it stays: nobody's function is called so. */
+  readonly name: string;
+  readonly stays: boolean;
+  /** Tags to push; the first one is deployed. */
+  readonly images: readonly [string, ...string[]];
+  readonly module: string;
+  readonly wasi: boolean;
+  readonly args: string;
+};
 
-const [script = "", text = ""] = process.argv.slice(2);
-const authenticationArgs = '{"arg_uri": "yes", "arg_body": "yes", "arg_secret": "12345"}';
+const [script = "", hello = "", text = ""] = process.argv.slice(2);
 const samples: readonly Sample[] = [
-  { name: "authentication", image: "authentication-wasm:v4", module: script, args: authenticationArgs },
-  { name: "gcd", image: "gcd-wasm:v1", module: text, args: "[1071, 462]" },
+  {
+    ...{ name: "demo-authentication", stays: false, module: script, wasi: false },
+    images: ["authentication-wasm:v4", "authentication-wasm:v2"],
+    args: '{"arg_uri": "yes", "arg_body": "yes", "arg_secret": "12345"}',
+  },
+  { name: "demo-hello", stays: false, images: ["hello-wasm:v2"], module: hello, wasi: true, args: "{}" },
+  { name: "gcd", stays: true, images: ["gcd-wasm:v1"], module: text, wasi: false, args: "[1071, 462]" },
 ];
 
 const children = new Children();
@@ -75,28 +89,38 @@ async function deploySamples(gateway: string, locked: boolean): Promise<void> {
     say("  so there is nothing to deploy from here. The README deploys from a registry of your own.");
     return;
   }
-  say(`  A registry serves http://${registry} until this ends (Debian's docker-registry)\n`);
-  for (const sample of samples.filter(({ module }) => existsSync(module))) {
-    const image = await push(registry, sample.image, sample.module);
-    const deploy = JSON.stringify({ function_name: sample.name, function_image: image, update: true });
-    say(`  deploy ${image}\n    ${await post(gateway, "deploy", deploy)}`);
-    say(`  invoke ${sample.name} ${sample.args}\n    ${await post(gateway, "invoke", invocation(sample))}\n`);
+  say(`  A registry serves http://${registry} until this ends (Debian's docker-registry)`);
+  if (registry !== usualRegistry) {
+    say(`  Port 5000 is taken: write ${registry} wherever a README has ${usualRegistry}`);
   }
-  printNext(gateway);
+  say("");
+  for (const sample of samples.filter(({ module }) => existsSync(module))) await show(sample, gateway, registry);
+  printNext(gateway, registry);
 }
 
-function printNext(gateway: string): void {
-  const send = (path: string, body: string): string => `  curl -X POST ${gateway}/function/${path} -d '${body}'`;
+/** Pushes, deploys and invokes a sample, and removes it unless it stays. */
+async function show({ name, stays, images, module, wasi, args }: Sample, gateway: string, registry: string) {
+  for (const image of images) say(`  push   ${await push(registry, image, module)}`);
+  const image = `${registry}/${images[0]}`;
+  const deploy = { function_name: name, function_image: image, wasi_cap: wasi, update: true };
+  say(`  deploy ${image}\n    ${await post(gateway, "deploy", JSON.stringify(deploy))}`);
+  const invoke = `{"function_name": "${name}", "args": ${args}}`;
+  say(`  invoke ${name} ${args}\n    ${await post(gateway, "invoke", invoke)}`);
+  if (!stays) await post(gateway, "delete", `{"function_name": "${name}"}`);
+  say("");
+}
+
+function printNext(gateway: string, registry: string): void {
+  const send = (path: string, body: string): string => `  curl ${gateway}/function/${path} -d '${body}'`;
+  const image = `${registry}/authentication-wasm:v4`;
+  const args = '{"arg_uri": "yes", "arg_body": "yes", "arg_secret": "12345"}';
   say("Next, in another terminal:\n");
   say(`  curl ${gateway}/function/list`);
-  for (const sample of samples) say(send("invoke", invocation(sample)));
-  say(send("query", '{"function_name": "authentication"}'));
-  say(send("delete", '{"function_name": "gcd"}'));
+  say(send("invoke", '{"function_name": "gcd", "args": [1071, 462]}'));
+  say(send("deploy", `{"function_name": "authentication", "function_image": "${image}"}`));
+  say(send("invoke", `{"function_name": "authentication", "args": ${args}}`));
+  say(send("delete", '{"function_name": "authentication"}'));
   say(`  curl ${gateway}/metrics\n`);
-}
-
-function invocation(sample: Sample): string {
-  return `{"function_name": "${sample.name}", "args": ${sample.args}}`;
 }
 
 async function post(gateway: string, path: string, body: string): Promise<string> {

@@ -10,6 +10,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { GatewayError } from "../errors.ts";
+import { requirePath } from "../required-paths.ts";
 import { Attempts } from "./attempts.ts";
 import { impossibleHash, isPassword } from "./password.ts";
 import { AuthFileError, parseUsers, type Right, type User, type Users } from "./users.ts";
@@ -44,10 +45,11 @@ export class Access {
 
   /**
    * Reads the file of users, or lets everyone do everything when there is none.
-   * @throws {AuthFileError} a sentence that names the file and the line
+   * @throws {AuthFileError} a sentence that names the file and the line; {Error} one about a file that cannot be read
    */
   static async open({ authFile }: { readonly authFile: string | null }): Promise<Access> {
     if (authFile === null) return new Access({});
+    await requirePath("WASMGATE_AUTH_FILE", authFile, "file");
     try {
       return new Access({ users: parseUsers(await readFile(authFile, "utf8")) });
     } catch (error) {

@@ -43,6 +43,8 @@ export type Route = {
   /** Hot routes are answered before Express. */
   readonly hot?: boolean;
   readonly takesBody: boolean;
+  /** Answered also while the listener closes, on connections that are still open; others are refused then. */
+  readonly whileClosing?: boolean;
   readonly answer: (request: Request) => Reply | Promise<Reply>;
 };
 

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Access } from "../access/access.ts";
 import type { SiteCheck } from "../access/site.ts";
 import type { Metrics } from "../metrics.ts";
+import { GatewayError } from "../errors.ts";
 import type { Dialect, Reply, Route } from "./answer.ts";
 import { ClientGoneError, hasBody, type Bodies } from "./body.ts";
 import type { Failures } from "./errors.ts";
@@ -81,7 +82,7 @@ export class Exchanges {
     return [...this.#open].filter((response) => response.req.socket === socket);
   }
 
-  /** Closes each connection after its answer from now on; resolves when no answer is missing. */
+  /** Refuses new requests and closes each connection after its answer from now on; resolves when no answer is missing. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained = resolve;
@@ -92,12 +93,13 @@ export class Exchanges {
   /** Writes a reply. */
   send(reply: Reply, incoming: IncomingMessage, response: ServerResponse): void {
     if (response.destroyed || response.headersSent || incoming.socket.destroyed) return;
-    const unread = !incoming.complete && bodyIsLong(incoming);
+    const closing = this.#drained !== undefined;
+    const unread = !incoming.complete && (closing ? hasBody(incoming) : bodyIsLong(incoming));
     const body = typeof reply.body === "string" ? Buffer.from(reply.body) : reply.body;
     const headers = ["content-type", reply.contentType, "content-length", String(body.byteLength)];
     headers.push("x-content-type-options", "nosniff");
     for (const name in reply.headers) headers.push(name, reply.headers[name] ?? "");
-    if (unread || this.#drained !== undefined) headers.push("connection", "close");
+    if (unread || closing) headers.push("connection", "close");
     response.writeHead(reply.status, headers);
     if (unread) linger(body, incoming, response);
     else if (incoming.method === "HEAD") response.end();
@@ -110,6 +112,9 @@ export class Exchanges {
 
   async #answer(route: Route, { incoming, response, gone }: Open): Promise<Reply> {
     const { access, bodies, checkSite } = this.#options;
+    if (this.#drained !== undefined && !route.whileClosing) {
+      throw new GatewayError("SHUTTING_DOWN", "the gateway is stopping");
+    }
     const { headers, method = "", url = "" } = incoming;
     if (route.control) checkSite(headers);
     if (route.right !== "open") {

@@ -9,7 +9,7 @@
  */
 import express, { type Express } from "express";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Access } from "../access/access.ts";
 import { siteCheck } from "../access/site.ts";
 import type { Log } from "../log.ts";
@@ -96,18 +96,21 @@ export class Listener {
   }
 
   /**
-   * Stops accepting, lets requests that have come end within `graceMs`, then drops what is left. Calls it makes into
-   * the core are not waited for beyond that.
+   * Stops accepting, lets requests that have come end within `graceMs`, then drops what is left. Until then connections
+   * that are open stay so, and who asks there is told that we stop. Calls it makes into the core are not waited for
+   * beyond that.
    */
   async close(graceMs: number): Promise<void> {
     this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // Only the socket that listens: node:http's own close() would also close idle connections, on which /readyz is asked.
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
     await Promise.race([this.#exchanges.drain(), grace]);
     clearTimeout(timer);
+    this.#server.close();
     this.#server.closeAllConnections();
     await closed;
   }
@@ -115,7 +118,12 @@ export class Listener {
   #makeServer(routes: readonly Route[], bounds: ListenerBounds): Server {
     const hot = new Map(routes.filter((route) => route.hot).map((route) => [`${route.method} ${route.path}`, route]));
     const app = this.#makeApp(routes);
+    const hostless = this.#hostless();
     const serve = (incoming: IncomingMessage, response: ServerResponse): void => {
+      if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
+        this.#exchanges.serve(hostless, incoming, response);
+        return;
+      }
       const route = hot.get(`${incoming.method} ${incoming.url}`);
       if (route === undefined) app(incoming, response);
       else this.#exchanges.serve(route, incoming, response);
@@ -126,6 +134,8 @@ export class Listener {
       keepAliveTimeout: bounds.keepAliveTimeoutMs,
       connectionsCheckingInterval: bounds.checkEveryMs,
       noDelay: true,
+      // Node would refuse in no dialect's words.
+      requireHostHeader: false,
     });
     server.maxConnections = bounds.maxConnections;
     // The second event brings requests that wait for "100 Continue", which Bodies writes when it wants the body.
@@ -159,6 +169,12 @@ export class Listener {
     const methods = routes.filter((route) => route.path === path).map((route) => route.method);
     const allow = methods.flatMap((method) => (method === "GET" ? [method, "HEAD"] : [method])).join(", ");
     return this.#refusal(path, { status: 405, message: `expected ${allow} on ${path}` }, { allow });
+  }
+
+  /** For HTTP/1.1 requests without Host: RFC 9112, section 3.2. */
+  #hostless(): Route {
+    const message = "expected a Host header, as every HTTP/1.1 request has";
+    return this.#refusal("other", { status: 400, message }, { connection: "close" });
   }
 
   /** A route that refuses whatever comes. */

@@ -17,7 +17,7 @@ const text = "text/plain; charset=utf-8";
 
 /** Makes the system routes. */
 export function systemRoutes({ notReady, metrics }: System): Route[] {
-  const open = { method: "GET", right: "open", control: false, takesBody: false } as const;
+  const open = { method: "GET", right: "open", control: false, takesBody: false, whileClosing: true } as const;
   return [
     { ...open, path: "/healthz", answer: () => ({ status: 200, contentType: text, body: "OK" }) },
     { ...open, path: "/readyz", answer: (request) => readiness(notReady(), request) },

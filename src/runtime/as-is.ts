@@ -42,7 +42,8 @@ export function runAsIs(
 
 /** Says that a module starts with more memory than its call may have. */
 export function startsTooLarge(startPages: number, limitPages: number): Outcome {
-  const message = `its module starts with ${startPages} pages of memory (64 KiB each), the limit is ${limitPages}`;
+  const what = `its module starts with ${startPages} pages of memory (64 KiB each), the limit is ${limitPages}`;
+  const message = `${what}: call it, or deploy it, with limits.memory of ${startPages * 64}Ki or more, and WASMGATE_MEMORY_LIMIT no lower`;
   return { kind: "refused", code: "MODULE_UNSUPPORTED", message };
 }
 

@@ -17,7 +17,7 @@ import { Turns } from "../turns.ts";
 import { errorCode, fileMode, makeFolder, openDataFolder, orStorageFull, syncFolder, unlinkIfThere } from "./files.ts";
 import { removeDerived, sweepDerived } from "./derived.ts";
 import { FileIngest, type Committed, type Ingest } from "./ingest.ts";
-import { placeLink, removeLink, sweepLinks } from "./links.ts";
+import { namespaceFolder, placeLink, removeLink, sweepLinks } from "./links.ts";
 import { Quota } from "./quota.ts";
 import { holds, isSameFile, ownFiles, readWhole, sizeOf, unreadable } from "./stored-file.ts";
 
@@ -34,7 +34,7 @@ export class Blobs {
   readonly #given: string;
   readonly #folder: string;
   readonly #quota: Quota;
-  /** Placing and removing one digest take turns, so that a check and what follows from it are one step. */
+  /** Placing and removing one digest, or below one namespace, take turns: a check and what follows from it are one step. */
   readonly #turns = new Turns();
 
   private constructor(parts: { readonly given: string; readonly folder: string; readonly quota: Quota }) {
@@ -115,7 +115,7 @@ export class Blobs {
     const source = this.path(digest);
     const places = { source, path: this.#inside(path), temporary: this.#temporary() };
     try {
-      await orStorageFull(() => placeLink(places));
+      await this.#inTurn(places.path, () => orStorageFull(() => placeLink(places)));
     } catch (error) {
       if (errorCode(error) !== "ENOENT" || (await this.has(digest))) throw error;
       const message = `expected the file of ${digest} in the data folder, it is missing`;
@@ -128,9 +128,10 @@ export class Blobs {
     return isSameFile(this.path(digest), this.#inside(path));
   }
 
-  /** Removes a name that link() made, and its folder when nothing else is in it; no error when it is gone already. */
+  /** Removes a name that link() made, and the folders in which nothing else is; no error when it is gone already. */
   async unlink(path: string): Promise<void> {
-    await removeLink(this.#inside(path));
+    const link = this.#inside(path);
+    await this.#inTurn(link, () => removeLink(this.#folder, link));
   }
 
   /** Removes a blob; no error when it is gone already. That nobody needs it is the caller's promise. */
@@ -187,6 +188,11 @@ export class Blobs {
       // Also when it was there: whoever placed it may have died before this line.
       await syncFolder(dirname(path));
     });
+  }
+
+  async #inTurn(path: string, job: () => Promise<void>): Promise<void> {
+    const namespace = namespaceFolder(this.#folder, path);
+    await (namespace === undefined ? job() : this.#turns.take(namespace, job));
   }
 
   #temporary(): string {

@@ -24,6 +24,15 @@ export function functionFile(dataDir: string, name: string, namespace: string): 
   return join(dataDir, ...above, "functions", name, `${name}.wasm`);
 }
 
+/**
+ * Returns the folder of a function's namespace where that goes with its last function; undefined for the plain one,
+ * whose folder stays. Placing and removing below such a folder must take turns.
+ */
+export function namespaceFolder(dataDir: string, path: string): string | undefined {
+  const above = dirname(dirname(dirname(path)));
+  return dirname(above) === join(dataDir, "namespaces") ? above : undefined;
+}
+
 /** Gives a file a second name, durably and in one step, in place of whatever had that name. */
 export async function placeLink(places: {
   readonly source: string;
@@ -44,18 +53,31 @@ export async function placeLink(places: {
 }
 
 /**
- * Removes a function's file and its folder, durably; what else lies in the folder stays, and the folder with it.
+ * Removes a function's file and its folder, durably, and with the last function of a namespace the namespace's folders;
+ * what else lies in a folder stays, and the folder with it.
  * @throws {Error} when a folder on the way is a symbolic link
  */
-export async function removeLink(path: string): Promise<void> {
+export async function removeLink(dataDir: string, path: string): Promise<void> {
   const folder = dirname(path);
   const real = await unless(["ENOENT"], realpath(folder));
   if (real === undefined) return;
   if (real !== folder) throw new Error(`expected a folder at ${folder}, got a symbolic link to ${real}`);
   await unlinkIfThere(path);
   await syncFolder(folder);
-  await unless(["ENOENT", "ENOTEMPTY", "EEXIST"], rmdir(folder));
+  const above = namespaceFolder(dataDir, path);
+  const folders = above === undefined ? [folder] : [folder, dirname(folder), above];
+  for (const each of folders) if (!(await removeEmpty(each))) return;
+}
+
+/** Removes a folder in which nothing is, durably; tells whether it did. */
+async function removeEmpty(folder: string): Promise<boolean> {
+  const removed = await unless(
+    ["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"],
+    rmdir(folder).then(() => true),
+  );
+  if (removed === undefined) return false;
   await syncFolder(dirname(folder));
+  return true;
 }
 
 /** Removes the files of functions that are not in `used`, a set of paths; returns how many went. For the start. */
@@ -68,9 +90,10 @@ export async function sweepLinks(dataDir: string, used: ReadonlySet<string>): Pr
       if (used.has(path)) continue;
       if ((await unless(["ENOENT"], lstat(path))) !== undefined) removed++;
       // Also without a file: a crash between making or emptying the folder and the next step leaves it empty.
-      await removeLink(path);
+      await removeLink(dataDir, path);
     }
   }
+  for (const each of namespaces) if (await removeEmpty(join(each, "functions"))) await removeEmpty(each);
   return removed;
 }
 

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Access } from "../../src/access/access.ts";
 import { Attempts, defaultAttemptLimits } from "../../src/access/attempts.ts";
-import { AuthFileError, parseUsers } from "../../src/access/users.ts";
+import { parseUsers } from "../../src/access/users.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { basic, userLine } from "../support/users.ts";
 
@@ -132,8 +132,9 @@ describe("Access.open()", () => {
 
   test("names the file and what is wrong with it", async () => {
     const authFile = join(folder, "users-not-there");
-    await expect(Access.open({ authFile })).rejects.toThrow(AuthFileError);
-    await expect(Access.open({ authFile })).rejects.toThrow(/^WASMGATE_AUTH_FILE .*users-not-there: ENOENT/);
+    await expect(Access.open({ authFile })).rejects.toThrow(
+      /^WASMGATE_AUTH_FILE is ".*users-not-there", but there is no such file$/,
+    );
     await writeFile(authFile, "\nalice:secret-password:read\n");
     const refused = await Access.open({ authFile }).catch((error: unknown) => String(error));
     expect(refused).toContain("line 2: expected a hash");

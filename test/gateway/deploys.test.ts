@@ -71,7 +71,7 @@ describe("an update", () => {
       [image("invalid", moduleOf(100).subarray(0, 90)), 422],
     ] as const) {
       const answer = await client().deploy({ function_name: "f", function_image: reference, update: true });
-      expect([answer.text, answer.status]).toEqual([expect.any(String), status]);
+      expect([answer.text, answer.status]).toEqual([expect.stringContaining(reference), status]);
       expect(await client().result("f")).toBe("[1,1]");
       expect(filesIn(dataDir)).toEqual(before);
     }
@@ -120,24 +120,48 @@ describe("deploys at the same time", () => {
     expect(filesIn(dataDir)).toEqual([blobOf(wat(answers(last ?? 0))), fileOf("f")]);
   });
 
+  /** Puts an image into the registry under several tags. */
+  const tagged = (repository: string, module: Uint8Array, tags: readonly string[]) => {
+    const [layer] = tags.map((tag) => putDockerImage(registry(), { repository, tag, module }).layer);
+    return { layer: { digest: layer?.digest }, reference: (tag: string) => `${registry().host}/${repository}:${tag}` };
+  };
+
+  test("of one tag ask the registry for its manifest once", async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `f${index}`);
+    const function_image = image("one-tag", answers(4));
+    const all = Promise.withResolvers<void>();
+    registry().misbehave(/manifests/, async (request, response) => {
+      await all.promise;
+      registry().serve(request, response);
+    });
+    const deploys = names.map((function_name) => client().mustDeploy({ function_name, function_image }));
+    // The manifest is sent when the gateway has read all requests: one that comes behind them is answered.
+    while (registry().asked(/manifests/) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let round = 0; round < names.length; round++) await client().get("/healthz");
+    all.resolve();
+    await Promise.all(deploys);
+    expect(registry().asked(/manifests/)).toBe(1);
+    for (const name of names) await client().remove(name);
+  });
+
   test("of one image pull it once", async () => {
-    const { layer } = putDockerImage(registry(), { repository: "shared", module: wat(answers(9)) });
-    const reference = `${registry().host}/shared:v1`;
     const names = ["a", "b", "c", "d", "e"];
-    // The layer is sent when all five know the image.
+    const { layer, reference } = tagged("shared", wat(answers(9)), names);
+    // The layer is sent when all five, each by a tag of its own, know the image.
     registry().misbehave(new RegExp(`blobs/${layer.digest}`), async (request, response) => {
       while (registry().asked(/manifests/) < names.length) await new Promise((resolve) => setTimeout(resolve, 5));
       registry().serve(request, response);
     });
-    await Promise.all(names.map((function_name) => client().mustDeploy({ function_name, function_image: reference })));
+    await Promise.all(
+      names.map((function_name) => client().mustDeploy({ function_name, function_image: reference(function_name) })),
+    );
     expect(registry().asked(new RegExp(`blobs/${layer.digest}`))).toBe(1);
     expect(await Promise.all(names.map((name) => client().result(name)))).toEqual(names.map(() => "[9,9]"));
     expect(filesIn(dataDir)).toEqual([blobOf(wat(answers(9))), ...names.map(fileOf)]);
   });
 
   test("of one image that cannot be pulled all fail by the same reason, and the next one succeeds", async () => {
-    const { layer } = putDockerImage(registry(), { repository: "flaky", module: wat(answers(3)) });
-    const reference = `${registry().host}/flaky:v1`;
+    const { layer, reference } = tagged("flaky", wat(answers(3)), ["a", "b", "c"]);
     registry().misbehave(
       new RegExp(`blobs/${layer.digest}`),
       async (_request, response) => {
@@ -146,7 +170,7 @@ describe("deploys at the same time", () => {
       },
       { times: 1 },
     );
-    const deploy = (function_name: string) => client().deploy({ function_name, function_image: reference });
+    const deploy = (name: string) => client().deploy({ function_name: name, function_image: reference(name) });
     const all = await Promise.all(["a", "b", "c"].map(deploy));
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([404]));
     expect(new Set(all.map(({ text }) => text)).size).toBe(1);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { filesIn } from "../support/files-in.ts";
 import { running, testRegistry } from "../support/gateway.ts";
@@ -16,6 +17,17 @@ const settings = (more: Readonly<Record<string, string>> = {}): Record<string, s
 beforeEach(() => registry().reset());
 afterEach(GatewayProcess.killAll);
 
+/** Asks a question on the one connection of an agent, which keeps it. */
+function ask(agent: Agent, { client }: GatewayProcess, path: string): Promise<{ status: unknown; text: string }> {
+  return new Promise((resolve, reject) => {
+    get(client.url + path, { agent }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => (text += part));
+      response.on("end", () => resolve({ status: response.statusCode, text }));
+    }).on("error", reject);
+  });
+}
+
 /** What a new client finds: the answer of /readyz, or "refused" when nobody listens any more. */
 async function readiness({ client }: GatewayProcess): Promise<string> {
   try {
@@ -30,11 +42,15 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
   test("lets running calls end, takes no others, and ends the process with exit code 0", async () => {
     const gateway = await GatewayProcess.start(settings());
     await gateway.client.mustDeploy({ function_name: "f", function_image: image("f", sleeps), wasi_cap: true });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect(await ask(agent, gateway, "/readyz")).toEqual({ status: 200, text: "OK" });
     const call = gateway.client.result("f", [700]);
     await running(gateway.client, 1);
     gateway.kill(signal);
     await gateway.line("stopping");
-    expect(await readiness(gateway)).toMatch(/^(?:503 .*draining.*\n|refused)$/);
+    while ((await readiness(gateway)) !== "refused") await new Promise((resolve) => setTimeout(resolve, 5));
+    // Who is still connected is told.
+    expect(await ask(agent, gateway, "/readyz")).toEqual({ status: 503, text: "not ready: draining\n" });
     expect(await call).toBe("700");
     expect(await gateway.ended).toEqual({ code: 0, signal: null });
     expect(gateway.lines.at(-1)).toMatchObject({ message: "stopped" });

@@ -98,10 +98,17 @@ describe("a start that cannot be", () => {
     expect(stderr).toMatch(/^wasmgate: the database .* is damaged .*; restore it from a backup, or move it away .*\n$/);
   });
 
-  test("for its file of users is missing ends with exit code 1 and a sentence", async () => {
-    const { code, stderr } = await refused({ WASMGATE_AUTH_FILE: join(folder, "nobody") });
+  test.each([
+    ["WASMGATE_AUTH_FILE", "nobody", "there is no such file"],
+    ["WASMGATE_AUTH_FILE", ".", "that is a folder"],
+    ["WASMGATE_REGISTRY_CONFIG", "nope", "there is no such file"],
+    ["WASMGATE_REGISTRY_CONFIG", "file/below", "there is no such file"],
+    ["WASMGATE_REGISTRY_CERTS_DIR", "nope", "there is no such folder"],
+    ["WASMGATE_REGISTRY_CERTS_DIR", "file", "that is no folder"],
+  ])("for %s leads to %s ends with exit code 1 and a sentence", async (name, path, why) => {
+    const { code, stderr } = await refused({ [name]: join(folder, path) });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^wasmgate: [^\n]*nobody[^\n]*\n$/);
+    expect(stderr).toBe(`wasmgate: ${name} is ${JSON.stringify(join(folder, path))}, but ${why}\n`);
   });
 
   const old = nodes().find(({ major }) => major < 26);
@@ -117,6 +124,12 @@ describe("a start that cannot be", () => {
 });
 
 describe("a start", () => {
+  test("does not need docker's or podman's files where it searches for them", async () => {
+    const searched = { WASMGATE_REGISTRY_CONFIG: "search", HOME: join(folder, "nope"), DOCKER_CONFIG: "/nope" };
+    const gateway = await GatewayProcess.start({ WASMGATE_DATA_DIR: dataDir(), ...searched });
+    expect((await gateway.client.get("/healthz")).status).toBe(200);
+  });
+
   test("makes a folder that nobody else may read", async () => {
     const environment = { WASMGATE_DATA_DIR: join(dataDir(), "deep", "down") };
     await GatewayProcess.start(environment);

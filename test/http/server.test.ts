@@ -114,6 +114,24 @@ describe("bytes that are no request", () => {
     expect(answered).toMatch(/^HTTP\/1\.1 (400|505) /);
   });
 
+  test.each(["GET /healthz", "POST /function/invoke", "POST /nowhere"])(
+    "without Host are refused in the dialect's words: %s",
+    async (line) => {
+      const asked = `${line} HTTP/1.1\r\nContent-Length: ${known.length}\r\n\r\n${known}`;
+      expect(fold(await rawExchange(started.port, asked))).toMatch(
+        /^HTTP\/1\.1 400 .*connection: close .*status code: 400, message: expected a Host header, as every HTTP\/1\.1 request has \| $/,
+      );
+      const json = `${line} HTTP/1.1\r\nAccept: application/json\r\n\r\n`;
+      expect(fold(await rawExchange(started.port, json))).toMatch(
+        /\| \{"status":400,"message":"expected a Host .*"\}$/,
+      );
+    },
+  );
+
+  test("without Host are answered where HTTP has none", async () => {
+    expect(await rawExchange(started.port, "GET /healthz HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
   test("say what was expected", async () => {
     const answered = await rawExchange(started.port, "nonsense\r\n\r\n");
     expect(fold(answered)).toMatch(
@@ -358,6 +376,30 @@ describe("close()", () => {
     expect(answered).toMatch(/^HTTP\/1\.1 200 OK/);
   });
 
+  test("leaves idle connections open until what runs has ended, and tells whoever asks there that it stops", async () => {
+    const { stand, listener, port } = await open();
+    let release: (() => void) | undefined;
+    stand.result = () => new Promise((resolve) => (release = () => resolve(Buffer.from("done"))));
+    const [ready, healthy, asks, silent] = await Promise.all([1, 2, 3, 4].map(() => kept(port)));
+    const running = fetch(`http://127.0.0.1:${port}/function/invoke`, { method: "POST", body: known });
+    while (release === undefined) await sleep(5);
+    const closing = listener.close(60_000);
+    await expect(kept(port)).rejects.toThrow("ECONNREFUSED");
+    const readyz = await ready?.("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect(fold(readyz ?? "")).toMatch(/^HTTP\/1\.1 503 .*connection: close .*not ready: draining \| $/);
+    const healthz = await healthy?.("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect(fold(healthz ?? "")).toMatch(/^HTTP\/1\.1 200 .*connection: close .*OK$/);
+    const invoked = await asks?.(head("/function/invoke", `Content-Length: ${known.length}`) + known);
+    expect(fold(invoked ?? "")).toMatch(
+      /^HTTP\/1\.1 503 .*retry-after: 5 .*connection: close .*status code: 503, message: the gateway is stopping \| $/,
+    );
+    expect(stand.invokes).toHaveLength(1);
+    release();
+    expect(await (await running).text()).toBe("status code: 200, message: done");
+    await closing;
+    expect(await silent?.("")).toBe("");
+  });
+
   test("of a port in use is an error of listen()", async () => {
     const { listener, port } = await open();
     const second = new Listener({
@@ -375,6 +417,25 @@ describe("close()", () => {
     await listener.close(0);
   });
 });
+
+/** A connection that was used once and kept; what is returned writes to it and resolves with what comes until its end. */
+async function kept(port: number): Promise<(text: string) => Promise<string>> {
+  const socket = connect(port, "127.0.0.1");
+  let answered = "";
+  await new Promise<void>((resolve, reject) => {
+    socket.on("error", reject).on("data", (bytes) => {
+      answered += bytes.toString();
+      if (answered.endsWith("OK")) resolve();
+    });
+    socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  });
+  answered = "";
+  return async (text) => {
+    if (text !== "") socket.write(text);
+    if (!socket.closed) await once(socket, "close");
+    return answered;
+  };
+}
 
 async function metricsOf(url: string) {
   const response = await fetch(`${url}/metrics`);

@@ -10,60 +10,20 @@ import { describeWith } from "../support/tools.ts";
 import { Buildah } from "./buildah.ts";
 import { startDockerRegistry } from "./docker-registry.ts";
 import { direct, Program, run } from "./programs.ts";
+import {
+  deleteHello,
+  deployAuthentication,
+  deployHello,
+  forbidden,
+  invoke,
+  invokeHello,
+  list,
+  query,
+  said,
+} from "./wasmengine-session.ts";
 
 const apps = "experiments/application";
 build(`${apps}/build.mk`, "apps");
-
-const deployAuthentication = String.raw`curl --location --request POST 'localhost:10000/function/deploy' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "authentication",
-    "function_image": "127.0.0.1:5000/authentication-wasm:v4",
-    "wasi_cap": false
-}'`;
-const deployHello = String.raw`curl --location --request POST 'localhost:10000/function/deploy' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "hello",
-    "function_image": "127.0.0.1:5000/hello-wasm:v2",
-    "wasi_cap": true
-}'`;
-const list = String.raw`curl --location --request GET 'localhost:10000/function/list' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain'`;
-const query = String.raw`curl --location --request POST 'localhost:10000/function/query' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "authentication"
-}'`;
-const invoke = String.raw`curl --location --request POST 'localhost:10000/function/invoke' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "authentication",
-    "args": {"arg_uri": "yes", "arg_body": "yes", "arg_secret": "12345"}
-}'`;
-const invokeHello = String.raw`curl --location --request POST 'localhost:10000/function/invoke' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "hello",
-    "args": {}
-}'`;
-const deleteHello = String.raw`curl --location --request POST 'localhost:10000/function/delete' \
---header 'Content-Type: application/json' \
---header 'Content-Type: text/plain' \
---data-raw '{
-    "function_name": "hello"
-}'`;
-
-const said = (message: string): string => `status code: 200, message: ${message}`;
-const forbidden =
-  '{"status":"403","body":"<html><h1>Auth Forbidden!</h1>' +
-  '<p>hash c5187dd86a648a819f527c7a8a4f7bf4 secret 12345</p></html>"}';
 
 /** A gateway as a process, and curl to talk to it. */
 class Terminal {

@@ -250,3 +250,16 @@ describe("Blobs.open()", () => {
     await expect(reopened()).rejects.toThrow(/^expected a folder at .*, got something else, or a symbolic link/);
   });
 });
+
+test("link() and unlink() below one namespace do not get in each other's way", async () => {
+  const { digest } = await store("module");
+  const path = (name: string): string => join(dataDir, "namespaces", "dev", "functions", name, `${name}.wasm`);
+  for (let round = 0; round < 30; round++) {
+    const [before, after] = [path(`f${round}`), path(`f${round + 1}`)];
+    if (round === 0) await blobs.link(digest, before);
+    await Promise.all([blobs.unlink(before), blobs.link(digest, after)]);
+    expect(readFileSync(after, "utf8")).toBe("module");
+  }
+  await blobs.unlink(path("f30"));
+  expect(readdirSync(join(dataDir, "namespaces"))).toEqual([]);
+});

@@ -68,17 +68,34 @@ describe("placeLink()", () => {
 describe("removeLink()", () => {
   test("removes the file and its folder, and nothing the second time", async () => {
     const [path, other] = [await place("one"), await place("two")];
-    await removeLink(path);
-    await removeLink(path);
+    await removeLink(dataDir, path);
+    await removeLink(dataDir, path);
     expect(readdirSync(join(dataDir, "functions"))).toEqual(["two"]);
     expect(existsSync(other)).toBe(true);
     expect(readFileSync(source, "utf8")).toBe("module");
   });
 
+  test("takes the folders of a namespace with its last function, and never those of the plain one", async () => {
+    const [one, two, plain] = [await place("one", "dev"), await place("two", "dev"), await place("plain")];
+    await removeLink(dataDir, one);
+    expect(readdirSync(join(dataDir, "namespaces", "dev", "functions"))).toEqual(["two"]);
+    await removeLink(dataDir, two);
+    await removeLink(dataDir, plain);
+    expect(readdirSync(join(dataDir, "namespaces"))).toEqual([]);
+    expect(readdirSync(join(dataDir, "functions"))).toEqual([]);
+  });
+
+  test("leaves the folder of a namespace in which there is something else", async () => {
+    const path = await place("one", "dev");
+    writeFileSync(join(dataDir, "namespaces", "dev", "notes"), "mine");
+    await removeLink(dataDir, path);
+    expect(readdirSync(join(dataDir, "namespaces", "dev"))).toEqual(["notes"]);
+  });
+
   test("leaves a folder in which there is something else", async () => {
     const path = await place("one");
     writeFileSync(join(dataDir, "functions", "one", "notes"), "mine");
-    await removeLink(path);
+    await removeLink(dataDir, path);
     expect(readdirSync(join(dataDir, "functions", "one"))).toEqual(["notes"]);
   });
 
@@ -86,7 +103,9 @@ describe("removeLink()", () => {
     const path = await place("one");
     symlinkSync(join(dataDir, "functions", "one"), join(dataDir, "functions", "two"));
     writeFileSync(join(dataDir, "functions", "one", "two.wasm"), "precious");
-    await expect(removeLink(functionFile(dataDir, "two", "openfaas-fn"))).rejects.toThrow("got a symbolic link to");
+    await expect(removeLink(dataDir, functionFile(dataDir, "two", "openfaas-fn"))).rejects.toThrow(
+      "got a symbolic link to",
+    );
     expect(readdirSync(join(dataDir, "functions", "one")).sort()).toEqual(["one.wasm", "two.wasm"]);
     expect(existsSync(path)).toBe(true);
   });
@@ -106,5 +125,8 @@ describe("sweepLinks()", () => {
     expect(readdirSync(join(dataDir, "namespaces", "dev", "functions"))).toEqual(["kept"]);
     expect([...used].every((path) => existsSync(path))).toBe(true);
     expect(await sweepLinks(dataDir, used)).toBe(0);
+    mkdirSync(join(dataDir, "namespaces", "crashed", "functions"), { recursive: true });
+    expect(await sweepLinks(dataDir, new Set())).toBe(2);
+    expect(readdirSync(join(dataDir, "namespaces"))).toEqual([]);
   });
 });
