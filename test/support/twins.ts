@@ -7,6 +7,8 @@ import { GuestMemory } from "../../src/runtime/guest-memory.ts";
 import type { Image, Variant } from "../../src/runtime/protocol.ts";
 import { type Snapshot, takeSnapshot } from "../../src/runtime/snapshot.ts";
 import { readState, type State } from "../../src/runtime/state.ts";
+import { Quota } from "../../src/runtime/wasi/files.ts";
+import { MemoryFolder } from "../../src/runtime/wasi/folders.ts";
 import { WasiHost } from "../../src/runtime/wasi/host.ts";
 import { exportState, type StateNames } from "../../src/wasm/exported-state.ts";
 import { defaultModuleLimits, inspect, type ModuleInfo } from "../../src/wasm/inspect.ts";
@@ -22,15 +24,18 @@ export class Stage {
   readonly #arena: Uint8Array;
   #bound: GuestMemory | undefined;
 
-  /** @param memoryPages the most that any guest's memory may grow to */
-  constructor(memoryPages = 20) {
+  /**
+   * @param memoryPages the most that any guest's memory may grow to
+   * @param entropy whether guests that ask for randomness or the time are all told the same
+   */
+  constructor(memoryPages = 20, entropy: "same" | "real" = "same") {
     const host = new WasiHost();
     const pages = markPagesFor(memoryPages);
     const marks = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const flag = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     const arenaPages = 2 + Math.max(memoryPages, 100);
     const arena = new WebAssembly.Memory({ initial: arenaPages, maximum: arenaPages, shared: true });
-    const wasiImports = { ...host.imports, ...this.#sameForAll() };
+    const wasiImports = { ...host.imports, ...(entropy === "same" ? this.#sameForAll() : {}) };
     this.around = { flag, marks, arena, memoryPages, host, wasiImports };
     this.flag = new Int32Array(flag.buffer, 0, 1);
     this.marks = new Uint8Array(marks.buffer);
@@ -53,6 +58,7 @@ export class Stage {
       stdin: new Uint8Array(0),
       stdout: "output",
       limits: wasiLimits,
+      mounts: [{ path: "/", folder: new MemoryFolder({ quota: new Quota({ sizeBytes: 65_536, names: 4 }) }) }],
     });
     this.#bound = memory;
     if (memory !== undefined) this.around.host.bind(memory);
