@@ -15,7 +15,7 @@ import { prepare, rewrite, type Rewritten } from "../wasm/rewrite.ts";
 import type { CompileAnswer, CompilerData, CompileTask, Draft } from "./compiler.ts";
 import type { Variant } from "./protocol.ts";
 import { readRewritten, writeRewritten } from "./rewritten-files.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { takeSnapshot, type Snapshot } from "./snapshot.ts";
 import { WasiHost } from "./wasi/host.ts";
 
 type Forms = { readonly tracked: Rewritten; readonly untracked: Rewritten };
@@ -64,7 +64,10 @@ async function compileForms({ tracked, untracked }: Forms, info: ModuleInfo): Pr
     const plain = await compiled(untracked);
     if (untracked.recyclable !== true) return { kind: "single-use", variant: plain, reason: untracked.recyclable };
     const marking = await compiled(tracked);
-    return { kind: "recyclable", tracked: marking, untracked: plain, ...snapshotOf(marking, info) };
+    const snapshot = snapshotOf(marking, info);
+    if (snapshot === undefined)
+      return { kind: "single-use", variant: plain, reason: "cannot be instantiated as it is" };
+    return { kind: "recyclable", tracked: marking, untracked: plain, ...snapshot };
   } catch (error) {
     if (error instanceof WebAssembly.CompileError) return undefined;
     throw error;
@@ -78,12 +81,16 @@ async function compiled({ bytes, imports, exports }: Rewritten): Promise<Variant
 }
 
 /** Takes the snapshot while the ingress watches the time: it makes the flag negative when an initializer takes too long. */
-function snapshotOf(variant: Variant, info: ModuleInfo) {
+function snapshotOf(variant: Variant, info: ModuleInfo): Snapshot | undefined {
   const host = new WasiHost();
   Atomics.store(busy, 0, 1);
   try {
     const { flag, arena, memoryPages } = data;
     return takeSnapshot(variant, info, { flag, marks, arena, memoryPages, host, wasiImports: host.imports });
+  } catch (error) {
+    // Its data or elements lie out of bounds: every call shall meet that trap, not the deploy.
+    if (error instanceof WebAssembly.RuntimeError) return undefined;
+    throw error;
   } finally {
     Atomics.store(busy, 0, 0);
   }

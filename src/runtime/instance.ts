@@ -91,6 +91,12 @@ export class Instance {
     return this.#memory?.buffer.byteLength ?? 0;
   }
 
+  /** Tells whether there is anything in the real memory beyond what the guest believes to have. */
+  hasDataBeyond(): boolean {
+    if (this.#memory === undefined || this.guest.memory === undefined) return false;
+    return new Uint8Array(this.#memory.buffer).subarray(this.guest.memory.sizeBytes).some((byte) => byte !== 0);
+  }
+
   /** Pages by which the guest's memory exceeds what it was made with; what the next instance's headroom should cover. */
   get grownPages(): number {
     return Math.max(0, (this.sizeBytes - this.#realBytes) / pageBytes);

@@ -27,8 +27,11 @@ const pageBytes = 65_536;
 const headroomPages = 256;
 const limits = { outputBytes: 0, stderrBytes: 0, timeoutMs: 0 };
 
-/** Takes a snapshot of a module in its tracked variant; `around.host` is not used. */
-export function takeSnapshot(variant: Variant, info: ModuleInfo, around: Surroundings): Snapshot {
+/**
+ * Takes a snapshot of a module in its tracked variant; `around.host` is not used. Undefined when the module's data lies
+ * beyond the memory that it asks for: it could not be instantiated as it is, and what lies there would not be restored.
+ */
+export function takeSnapshot(variant: Variant, info: ModuleInfo, around: Surroundings): Snapshot | undefined {
   const initialized = initializers.filter((name) => isPlain(info, name));
   let impure = false;
   const host = new WasiHost();
@@ -47,6 +50,7 @@ export function takeSnapshot(variant: Variant, info: ModuleInfo, around: Surroun
     return new Instance({ variant, tracked: true, wasi, headroomPages }, { ...around, host, wasiImports: noting });
   };
   const made = make();
+  if (made.hasDataBeyond()) return undefined;
   try {
     if (made.guest.memory !== undefined) host.bind(made.guest.memory);
     made.initialize(initialized);

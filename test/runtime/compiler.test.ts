@@ -45,6 +45,14 @@ describe("compile()", () => {
     expect(loaded.tracked.imports.memory).toMatchObject({ minPages: 2, maxPages: 5 });
   });
 
+  test.each([
+    ["data beyond its memory", `(module (memory 1) (data (i32.const 65536) "x") (func (export "f")))`],
+    ["data beyond any memory", `(module (memory 1) (data (i32.const 0x7fff0000) "x") (func (export "f")))`],
+  ])("uses no instance twice of a module with %s", async (_what, source) => {
+    const { loaded } = await compilerOf().compile(fileOf(wat(source)));
+    expect(loaded).toMatchObject({ kind: "single-use", reason: "cannot be instantiated as it is" });
+  });
+
   test.each<readonly [string, ModuleFile, string, RegExp]>([
     ["missing", { path: join(folder, "none"), digest: digestOf("x") }, "MODULE_UNAVAILABLE", /is missing$/],
     ["damaged", fileOf(sound, digestOf("x")), "MODULE_UNAVAILABLE", /is damaged: its digest is sha256:/],

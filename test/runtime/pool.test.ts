@@ -1,4 +1,4 @@
-import type { Pool, type PoolOptions } from "../../src/runtime/pool.ts";
+import type { Pool, PoolOptions } from "../../src/runtime/pool.ts";
 import type { Outcome } from "../../src/runtime/protocol.ts";
 import { callOf, GuestPrograms, textOf } from "../support/guest-programs.ts";
 

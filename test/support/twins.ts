@@ -103,7 +103,7 @@ export class Twin {
     this.#names = names;
     if (!options.recyclable) return;
     this.#snapshot = takeSnapshot(variant, this.info, options.stage.around);
-    this.#image = options.stage.show(this.#snapshot.image);
+    this.#image = options.stage.show(this.#snapshot?.image);
   }
 
   /** Rewrites a module; a text says why that cannot be. */
