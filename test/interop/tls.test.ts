@@ -45,13 +45,19 @@ describeWith(["docker-registry", "buildah", "openssl"], "an image in a registry 
     const another = await makeAuthority(folder, "Another CA");
     const gateway = await openTestGateway(folder, { WASMGATE_REGISTRY_CERTS_DIR: certsDir(registry, another) });
     const { status, text } = await gateway.deploy("tls", image);
-    expect({ status, text }).toEqual({ status: 502, text: expect.stringMatching(/certificate.*WASMGATE_REGISTRY_CERTS_DIR/) });
+    expect({ status, text }).toEqual({
+      status: 502,
+      text: expect.stringMatching(/certificate.*WASMGATE_REGISTRY_CERTS_DIR/),
+    });
   });
 
   test("is refused with 502 without a CA, since loopback is then spoken to by http, and says so", async () => {
     const gateway = await openTestGateway(folder);
     const { status, text } = await gateway.deploy("tls", image);
-    expect({ status, text }).toEqual({ status: 502, text: expect.stringMatching(/by plain http; .*https.*WASMGATE_REGISTRY_CERTS_DIR/) });
+    expect({ status, text }).toEqual({
+      status: 502,
+      text: expect.stringMatching(/by plain http; .*https.*WASMGATE_REGISTRY_CERTS_DIR/),
+    });
   });
 
   test("is refused with 502 where the certificate is for another host", async () => {
