@@ -10,8 +10,11 @@ import type { Ended } from "./protocol.ts";
 
 /** A batch that has run for this long no longer counts against the threads. */
 const longMs = 25;
-/** How long a guest that was shot may take to stop before its thread is ended; a rewritten one needs 2 ms. */
-const stopMs = 25;
+/**
+ * How long a guest that was shot may take to stop before its thread is ended. A rewritten one needs 2 ms, but on a busy
+ * machine its thread may not even run for many times that, and ending it would cost every warm instance on it.
+ */
+const stopMs = 250;
 
 /** Looks after the calls of one pool. */
 export class Watchdog {
