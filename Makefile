@@ -36,6 +36,9 @@ static: $(MODULES) ## types, lint and format only
 format: $(MODULES) ## rewrites the sources as the formatter wants them
 	prettier --write --log-level warn .
 
+fuzz: $(MODULES) ## compares used, fresh and original instances of generated modules; SECONDS=60 SEED=…
+	@SECONDS="$(or $(SECONDS),60)" SEED="$(SEED)" exec node test/support/fuzz.ts
+
 BENCHES := $(wildcard benches/*.ts)
 bench: $(MODULES) ## measures, some eight minutes; ARGS="--seconds 1 --rounds 2" goes to each; see benches/README.md
 	@.ci/packages docker-registry wrk curl clang lld wasi-libc libclang-rt-14-dev-wasm32 rustc libstd-rust-dev-wasm32
@@ -62,4 +65,4 @@ $(MODULES): package-lock.json
 	@npm rebuild --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
-.PHONY: help run test check static format bench tools image clean apps functions
+.PHONY: help run test check static format fuzz bench tools image clean apps functions

@@ -9,7 +9,7 @@ import { randomFrom } from "./random.ts";
 import { Stage } from "./twins.ts";
 
 const seconds = Number(process.env["SECONDS"] ?? 60);
-const firstSeed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
+const firstSeed = Number(process.env["SEED"] || Date.now() % 1_000_000_000);
 const until = performance.now() + seconds * 1000;
 const stage = new Stage();
 const corpus = readCorpus();

@@ -3,7 +3,7 @@
  * ends of pages and of the memory, locals with constants added, before and behind assignments, in loops and branches.
  */
 import { oneOf, type Random } from "./random.ts";
-import { atomicForms, constants, counts, offsets, rmw, type Store, stores } from "./store-forms.ts";
+import { atomicForms, constants, counts, globalSets, offsets, rmw, type Store, stores } from "./store-forms.ts";
 import { wat } from "./wat.ts";
 
 const v128 = "(v128.const i64x2 -1 0x1234567890abcdef)";
@@ -75,12 +75,13 @@ class GuestText {
   #statement(): string {
     const nested = this.#depth < 3 ? this.#random(40) : 40;
     if (nested < 10) return this.#nested(nested);
-    const kind = this.#random(24);
+    const kind = this.#random(25);
+    if (kind === 24) return this.#storesAtReach();
     if (kind < 8) return this.#store();
     if (kind < 11) return this.#storesNearby();
     if (kind < 15) return `(local.set ${this.#local()} ${this.#i32(2)})`;
     if (kind < 17) return this.#bulk();
-    if (kind === 17) return this.#global();
+    if (kind === 17) return oneOf(this.#random, globalSets(this.#i32(1), `$f${this.#random(this.#functions)}`));
     if (kind === 18)
       return `(local.set ${this.#local()} (memory.grow (i32.const ${oneOf(this.#random, [0, 1, 1, 2, 7, -1])})))`;
     if (kind < 21) return this.#atomic();
@@ -181,9 +182,25 @@ class GuestText {
     return begin + texts.join("\n");
   }
 
+  /** A store to the first or last byte of a page, and one as far from it as a mark may be made to reach. */
+  #storesAtReach(): string {
+    const local = this.#local(true);
+    const masked = `(i32.and (local.get ${local}) (i32.const 0xf000))`;
+    const distance = 240 + this.#random(18);
+    const isLast = this.#random(2) === 0;
+    const base = `(local.set ${local} (i32.or ${masked} (i32.const ${isLast ? 0xfff : 0x1000})))`;
+    const far = isLast
+      ? this.#store(`(local.get ${local})`, distance)
+      : this.#store(`(i32.sub (local.get ${local}) (i32.const ${distance}))`, 0);
+    return `${base} (i32.store8 (local.get ${local}) (i32.const 1)) ${far}`;
+  }
+
   /** A store on one way only, or again after its local has changed in a turn of a loop. */
   #inBranches(store: () => string, move: string): string {
-    if (this.#random(2) === 0) return `(if ${this.#i32(1)} (then ${store()}) (else ${move} ${store()})) ${store()}`;
+    if (this.#random(2) === 0) {
+      const other = this.#random(2) === 0 ? move : "";
+      return `(if ${this.#i32(1)} (then ${store()}) (else ${other} ${store()})) ${store()}`;
+    }
     this.#labels += 1;
     const turns = `(local.set $turns (i32.add (local.get $turns) (i32.const 1)))`;
     const again = `(br_if $l${this.#labels} (i32.lt_u (local.get $turns) (i32.const ${2 + this.#random(6)})))`;
@@ -217,17 +234,6 @@ class GuestText {
     if (kind === 0) return `(memory.fill ${this.#address()} (i32.const ${this.#random(256)}) ${some})`;
     if (kind === 1) return `(memory.copy ${this.#address()} ${this.#address()} ${some})`;
     return `(memory.init $passive ${this.#address()} (i32.const ${this.#random(170)}) (i32.const ${this.#random(40)}))`;
-  }
-
-  #global(): string {
-    return oneOf(this.#random, [
-      `(global.set $g0 ${this.#i32(1)})`,
-      "(global.set $g1 (local.get $c))",
-      "(global.set $g2 (f32.reinterpret_i32 (local.get $a)))",
-      "(global.set $g3 (f64.reinterpret_i64 (local.get $c)))",
-      "(global.set $g4 (i64x2.splat (local.get $c)))",
-      `(global.set $g5 ${oneOf(this.#random, ["(ref.null func)", `(ref.func $f${this.#random(this.#functions)})`])})`,
-    ]);
   }
 
   /** Only of functions that come later, so that everything ends. */

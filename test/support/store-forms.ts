@@ -26,3 +26,16 @@ export const constants = [
   -4096,
 ];
 export const counts = [0, 1, 2, 15, 4096, 4097, 60000, 65536, 70000, 140000];
+
+/** Changes of a random guest's globals: to an i32, to its parameters, to a function. */
+export function globalSets(number: string, name: string): string[] {
+  return [
+    `(global.set $g0 ${number})`,
+    "(global.set $g1 (local.get $c))",
+    "(global.set $g2 (f32.reinterpret_i32 (local.get $a)))",
+    "(global.set $g3 (f64.reinterpret_i64 (local.get $c)))",
+    "(global.set $g4 (i64x2.splat (local.get $c)))",
+    "(global.set $g5 (ref.null func))",
+    `(global.set $g5 (ref.func ${name}))`,
+  ];
+}
