@@ -22,15 +22,22 @@ export class GuestPrograms {
   readonly #folder = temporaryFolder();
   readonly #arena = new Arena(1024);
   readonly #pools: Pool[] = [];
-  readonly #compiler = new Compiler({
-    timeoutMs: 60_000,
-    limits: defaultModuleLimits,
-    rewrittenFolder: join(this.#folder, "rewritten"),
-    arena: this.#arena,
-    memoryPages,
-    verifyRestore: true,
-  });
+  readonly #compiler: Compiler;
+  readonly #verifyRestore: boolean;
   #count = 0;
+
+  /** @param verifyRestore whether each restored instance is compared with a fresh one, at several times a call's price */
+  constructor(verifyRestore = process.env["WASMGATE_VERIFY_RESTORE"] === "1") {
+    this.#verifyRestore = verifyRestore;
+    this.#compiler = new Compiler({
+      timeoutMs: 60_000,
+      limits: defaultModuleLimits,
+      rewrittenFolder: join(this.#folder, "rewritten"),
+      arena: this.#arena,
+      memoryPages,
+      verifyRestore,
+    });
+  }
 
   /** Compiles a guest from its text, with an export "f". */
   async guest(source: string, wanted: Partial<CallLimits> & { readonly wasiCap?: boolean } = {}): Promise<Guest> {
@@ -55,7 +62,13 @@ export class GuestPrograms {
   async pool(options: Partial<PoolOptions> = {}): Promise<Pool> {
     const pool = new Pool(
       { threads: 2, maxQueue: 1024, queueTimeoutMs: 10_000, ...options },
-      { arena: this.#arena.memory, memoryPages, idleBytes: 2 ** 28, idleInstances: 100, verifyRestore: true },
+      {
+        arena: this.#arena.memory,
+        memoryPages,
+        idleBytes: 2 ** 28,
+        idleInstances: 100,
+        verifyRestore: this.#verifyRestore,
+      },
     );
     this.#pools.push(pool);
     await pool.start();
