@@ -6,6 +6,7 @@ import { GatewayError } from "../../src/errors.ts";
 import { defaultModuleLimits, inspect } from "../../src/wasm/inspect.ts";
 import { prepare } from "../../src/wasm/rewrite.ts";
 import { features } from "../support/features.ts";
+import { randomFrom } from "../support/random.ts";
 
 const rounds = 40_000;
 const seed = 20261120;
@@ -15,17 +16,6 @@ const telling = [
   0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x07, 0x0b, 0x40, 0x4e, 0x50, 0x5f, 0x60, 0x63, 0x64, 0x70, 0x7b, 0x7f, 0x80,
   0xfb, 0xfd, 0xff,
 ];
-
-/** A xorshift generator, so that a failure comes again. */
-function randomFrom(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Array<ArrayBuffer> {
   const mutant = [...bytes];

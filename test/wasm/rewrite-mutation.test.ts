@@ -9,6 +9,7 @@ import { takeApart } from "../../src/wasm/module-parts.ts";
 import { rewrite } from "../../src/wasm/rewrite.ts";
 import { features } from "../support/features.ts";
 import { leb, moduleOf, section } from "../support/module-bytes.ts";
+import { randomFrom } from "../support/random.ts";
 
 const rounds = 12_000;
 const seed = 20261122;
@@ -17,17 +18,6 @@ const telling = [
   0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0b, 0x0e, 0x10, 0x11, 0x18, 0x1f, 0x20, 0x22, 0x24, 0x36, 0x3a,
   0x3f, 0x40, 0x41, 0x63, 0x6a, 0x70, 0x7b, 0x7f, 0x80, 0xfb, 0xfc, 0xfd, 0xfe, 0xff,
 ];
-
-/** A xorshift generator, so that a failure comes again. */
-function randomFrom(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Array<ArrayBuffer> {
   const mutant = new Uint8Array(bytes);
