@@ -6,7 +6,7 @@ import { GatewayError } from "./errors.ts";
 import * as jsonPointer from "./runtime/abi/json-pointer.ts";
 import * as scalars from "./runtime/abi/scalars.ts";
 import * as wasiCommand from "./runtime/abi/wasi-command.ts";
-import type { Wish } from "./runtime/pool.ts";
+import type { Wish } from "./runtime/intake.ts";
 import type { CallLimits, Input, Outcome, Program } from "./runtime/protocol.ts";
 import type { FunctionRecord } from "./store/catalog.ts";
 import type { Contract } from "./wasm/contract.ts";

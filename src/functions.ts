@@ -13,7 +13,8 @@ import { callOf, limitsOf, outputOf, programOf, type InvokeRequest } from "./cal
 import { naming, recordOf, type DeployRequest } from "./deployment.ts";
 import { Loader } from "./loader.ts";
 import type { Modules } from "./runtime/modules.ts";
-import type { Pool, Wish } from "./runtime/pool.ts";
+import type { Wish } from "./runtime/intake.ts";
+import type { Pool } from "./runtime/pool.ts";
 import type { CallLimits, Outcome, Program } from "./runtime/protocol.ts";
 import type { Blobs } from "./store/blobs.ts";
 import type { Catalog, FunctionRecord } from "./store/catalog.ts";

@@ -17,9 +17,11 @@ import { GatewayError } from "../errors.ts";
 import { Control } from "./control.ts";
 import { Flights, type Flight, type Pending } from "./flights.ts";
 import type { Lane } from "./lanes.ts";
-import type { Batch, Call, CallLimits, Ended, Input, LoadedModule, Outcome, Program, ThreadData } from "./protocol.ts";
+import type { Batch, Ended, Outcome, ThreadData } from "./protocol.ts";
+import { Intake, type Wish } from "./intake.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Threads } from "./threads.ts";
+import { threadDied } from "./traps.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How the pool is sized and bounded. */
@@ -29,14 +31,6 @@ export type PoolOptions = {
   /** Calls that may wait; one more is QUEUE_FULL. */
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
-};
-
-/** A call to run: of a program, on its module, with bounds of its own where they are lower. */
-export type Wish = {
-  readonly program: Program;
-  readonly module: LoadedModule;
-  readonly input: Input;
-  readonly limits?: CallLimits;
 };
 
 /** What the pool is doing, for /metrics and /readyz. */
@@ -60,13 +54,10 @@ export class Pool {
   readonly #threads: Threads;
   readonly #flights = new Flights();
   readonly #watchdog: Watchdog;
-  /** Numbers under which threads know programs. */
-  readonly #programs = new WeakMap<Program, number>();
-  #programCount = 0;
+  readonly #intake = new Intake();
   #watching: NodeJS.Timeout | undefined;
   #pumping = false;
   #closed = false;
-  #lastCallId = 0;
   #threadsDied = 0;
   #ready = false;
 
@@ -119,7 +110,9 @@ export class Pool {
       return Promise.reject(new GatewayError("QUEUE_FULL", message, { retryAfterSeconds: 1 }));
     }
     return new Promise<Outcome>((settle, refuse) => {
-      const pending = this.#admit(wish, settle, refuse);
+      const pending = this.#intake.admit(wish, { settle, refuse });
+      this.#scheduler.offer(pending);
+      this.#pumpSoon();
       signal?.addEventListener("abort", () => this.#cancel(pending), { once: true });
     });
   }
@@ -166,35 +159,6 @@ export class Pool {
     // All at work and some for long: have the next spare ready before it is needed.
     if (this.#flights.brief < this.#flights.size && this.#threads.lanes.idle(0) === undefined) this.#threads.grow();
     if (this.#isBusy) this.#watching ??= setInterval(() => this.#watch(), watchMs);
-  }
-
-  #admit({ program, module, input, limits }: Wish, settle: Pending["settle"], refuse: Pending["refuse"]): Pending {
-    this.#lastCallId = (this.#lastCallId % 0x7fff_ffff) + 1;
-    const call: Call = {
-      id: this.#lastCallId,
-      program: this.#numberOf(program),
-      input,
-      ...(limits === undefined ? {} : { limits }),
-    };
-    const pending: Pending = {
-      key: program.key,
-      enqueuedAtMs: performance.now(),
-      falseStarts: 0,
-      limits: limits ?? program.limits,
-      ...{ call, program, module, settle, refuse },
-    };
-    this.#scheduler.offer(pending);
-    this.#pumpSoon();
-    return pending;
-  }
-
-  #numberOf(program: Program): number {
-    let number = this.#programs.get(program);
-    if (number === undefined) {
-      number = this.#programCount += 1;
-      this.#programs.set(program, number);
-    }
-    return number;
   }
 
   /** Gives up a call whose caller has gone. */
@@ -259,13 +223,14 @@ export class Pool {
     const lastStarted = this.#control.startedOf(flight.pending.map(({ call }) => call.id));
     const startedCount = flight.pending.findIndex(({ call }) => call.id === lastStarted) + 1;
     this.#giveBack(flight.pending.slice(startedCount), cause);
-    const crashed = (): void => {
+    const crashed = threadDied(cause);
+    const settleStarted = (): void => {
       for (const { call } of flight.pending.slice(0, startedCount)) {
-        this.#settle({ callId: call.id, outcome: crashOutcome(cause), runMs: 0 });
+        this.#settle({ callId: call.id, outcome: crashed, runMs: 0 });
       }
     };
     // The outcomes of calls that ended before are on their way from the dying thread and arrive before this does.
-    setTimeout(crashed, aborted ? watchMs * 20 : 0);
+    setTimeout(settleStarted, aborted ? watchMs * 20 : 0);
   }
 
   #giveBack(neverStarted: readonly Pending[], cause: unknown): void {
@@ -278,12 +243,4 @@ export class Pool {
     }
     this.#scheduler.putBack(again);
   }
-}
-
-/** Says how a call ended whose thread died under it. */
-function crashOutcome(cause: unknown): Outcome {
-  const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
-  return outOfMemory
-    ? { kind: "trapped", trap: "out of memory", message: "the call made the host's own heap too large" }
-    : { kind: "trapped", trap: "trap", message: "the call's thread ended" };
 }

@@ -37,6 +37,13 @@ export function outOfMemory(message: string): Trapped {
   return { kind: "trapped", trap: "out of memory", message };
 }
 
+/** A call whose thread died under it, for the reason that Node gives. */
+export function threadDied(cause: unknown): Trapped {
+  const outOfHeap = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
+  if (outOfHeap) return outOfMemory("the call made the host's own heap too large");
+  return { kind: "trapped", trap: "trap", message: "the call's thread ended" };
+}
+
 function ofRuntimeError(message: string): Trap {
   return messages.find(([pattern]) => pattern.test(message))?.[1] ?? "trap";
 }
